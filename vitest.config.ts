@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+// Unit tests run on the sources; the processes that multi-process tests start run the built files.
+export default defineConfig({
+  resolve: { conditions: ['source'] },
+  ssr: { resolve: { conditions: ['source', 'node', 'import', 'default'] } },
+  test: {
+    include: ['packages/*/src/**/*.test.ts', 'scripts/*.test.mjs'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
