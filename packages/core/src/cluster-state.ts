@@ -1,0 +1,221 @@
+import { invariant } from './error.ts';
+import { defaultKeyspaceId, defaultKeyspaceName, slotCount } from './limits.ts';
+import type { Configuration } from './node-message.ts';
+import { planFormation } from './planner.ts';
+import type { ClusterId, Endpoint, Member, Shard, ShardId, StoreId, Topology } from './topology.ts';
+import { checkTopology } from './topology-change.ts';
+
+/** Which process of a store registered last; 0: unknown. */
+export interface StoreIncarnation {
+  readonly store: StoreId;
+  readonly incarnation: number;
+}
+
+/** Who may do what in a shard: info's durable record, one per shard. */
+export interface ShardRecord {
+  readonly shard: ShardId;
+  readonly epoch: number;
+  readonly primary: StoreId;
+  /** Stores that count for quorum; a follower is none until membership changes exist. */
+  readonly members: readonly StoreId[];
+  readonly quorum: number;
+  /** 1 + the highest number of replicas that the shard ever had. */
+  readonly configuredSize: number;
+  /** One for each member of the shard in the topology. */
+  readonly incarnations: readonly StoreIncarnation[];
+}
+
+/** All that info must remember. Immutable: unchanged parts are shared between states. */
+export interface ClusterState {
+  readonly topology: Topology;
+  /** One for each shard of the topology, in its order. */
+  readonly records: readonly ShardRecord[];
+}
+
+/** Where a store is. */
+export interface Place {
+  readonly shard: Shard;
+  readonly record: ShardRecord;
+  readonly member: Member;
+}
+
+export function emptyCluster(cluster: ClusterId, initialShards: number): ClusterState {
+  return {
+    topology: {
+      cluster,
+      revision: 1,
+      formed: false,
+      initialShards,
+      infos: [],
+      keyspaces: [{ id: defaultKeyspaceId, name: defaultKeyspaceName, strategy: 'hash', slots: [] }],
+      shards: [],
+    },
+    records: [],
+  };
+}
+
+export function placeOf(state: ClusterState, matches: (member: Member, shard: Shard) => boolean): Place | undefined {
+  for (const [index, shard] of state.topology.shards.entries()) {
+    const member = shard.members.find((candidate) => matches(candidate, shard));
+    const record = state.records[index];
+    if (member !== undefined && record !== undefined) return { shard, record, member };
+  }
+  return undefined;
+}
+
+export function placeOfStore(state: ClusterState, store: StoreId): Place | undefined {
+  return placeOf(state, (member) => member.store === store);
+}
+
+/** 0: unknown. */
+export function incarnationOf(record: ShardRecord, store: StoreId): number {
+  return record.incarnations.find((entry) => entry.store === store)?.incarnation ?? 0;
+}
+
+/** Puts a shard and its record in the place of their namesakes, or at the end. */
+export function withShard(state: ClusterState, shard: Shard, record: ShardRecord): ClusterState {
+  const index = state.topology.shards.findIndex((candidate) => candidate.shard === shard.shard);
+  const at = index < 0 ? state.topology.shards.length : index;
+  if (state.topology.shards[at] === shard && state.records[at] === record) return state;
+  const shards = [...state.topology.shards];
+  const records = [...state.records];
+  shards[at] = shard;
+  records[at] = record;
+  return {
+    topology: state.topology.shards[at] === shard ? state.topology : { ...state.topology, shards },
+    records,
+  };
+}
+
+/** Puts a member in the place of the one with its store, or at the end, and remembers which process it is. */
+export function withMember(state: ClusterState, place: Pick<Place, 'shard' | 'record'>, entry: MemberEntry): ClusterState {
+  const { member, incarnation } = entry;
+  const shard = place.shard;
+  const index = shard.members.findIndex((candidate) => candidate.store === member.store);
+  const current = shard.members[index];
+  const unchanged = current !== undefined && sameMember(current, member);
+  const members = index < 0 ? [...shard.members, member] : shard.members.with(index, member);
+  const known = place.record.incarnations.find((entry) => entry.store === member.store);
+  const record =
+    known?.incarnation === incarnation
+      ? place.record
+      : { ...place.record, incarnations: remembered(place.record, { store: member.store, incarnation }) };
+  const configuredSize = Math.max(
+    record.configuredSize,
+    1 + members.filter((candidate) => candidate.role === 'replica').length,
+  );
+  const grown = configuredSize !== record.configuredSize;
+  return withShard(
+    state,
+    unchanged ? shard : { ...shard, configuredSize, members },
+    grown ? { ...record, configuredSize } : record,
+  );
+}
+
+export interface MemberEntry {
+  readonly member: Member;
+  readonly incarnation: number;
+}
+
+/** Forgets a replica. */
+export function withoutMember(state: ClusterState, place: Place): ClusterState {
+  const { shard, record, member } = place;
+  return withShard(
+    state,
+    { ...shard, members: shard.members.filter((candidate) => candidate.store !== member.store) },
+    { ...record, incarnations: record.incarnations.filter((entry) => entry.store !== member.store) },
+  );
+}
+
+/** Spreads the slots as soon as enough write shards are there. */
+export function withFormation(state: ClusterState): ClusterState {
+  const { topology } = state;
+  if (topology.formed || topology.shards.length < topology.initialShards) return state;
+  const slots = planFormation(
+    topology.shards.map((shard) => shard.shard),
+    slotCount,
+  );
+  const keyspaces = topology.keyspaces.map((keyspace) => ({ ...keyspace, slots }));
+  return { ...state, topology: { ...topology, formed: true, keyspaces } };
+}
+
+function remembered(record: ShardRecord, entry: StoreIncarnation): readonly StoreIncarnation[] {
+  return [...record.incarnations.filter((candidate) => candidate.store !== entry.store), entry];
+}
+
+function sameMember(left: Member, right: Member): boolean {
+  return (
+    left.node === right.node &&
+    left.store === right.store &&
+    left.role === right.role &&
+    left.alive === right.alive &&
+    left.host === right.host &&
+    left.pid === right.pid &&
+    sameEndpoints(left.endpoints, right.endpoints)
+  );
+}
+
+export function sameEndpoints(left: readonly Endpoint[], right: readonly Endpoint[]): boolean {
+  return (
+    left.length === right.length &&
+    left.every(
+      ({ network, address }, index) => right[index]?.network === network && right[index]?.address === address,
+    )
+  );
+}
+
+/** What the nodes of a shard are told. */
+export function configurationOf(state: ClusterState, shardId: ShardId): Configuration | undefined {
+  const index = state.topology.shards.findIndex((candidate) => candidate.shard === shardId);
+  const shard = state.topology.shards[index];
+  const record = state.records[index];
+  const primary = shard?.members.find((member) => member.store === record?.primary);
+  if (record === undefined || primary === undefined) return undefined;
+  const { epoch, members, quorum, configuredSize } = record;
+  return {
+    shard: shardId,
+    epoch,
+    primary: primary.store,
+    members,
+    quorum,
+    configuredSize,
+    primaryEndpoints: primary.endpoints,
+  };
+}
+
+export function sameConfiguration(left: Configuration | undefined, right: Configuration | undefined): boolean {
+  if (left === undefined || right === undefined) return left === right;
+  return (
+    left.epoch === right.epoch &&
+    left.primary === right.primary &&
+    left.configuredSize === right.configuredSize &&
+    left.quorum === right.quorum &&
+    left.members.length === right.members.length &&
+    left.members.every((store, index) => right.members[index] === store) &&
+    sameEndpoints(left.primaryEndpoints, right.primaryEndpoints)
+  );
+}
+
+/** Throws when a state breaks a rule that holds for every state of every cluster. */
+export function checkClusterState(state: ClusterState): void {
+  checkTopology(state.topology);
+  invariant(state.records.length === state.topology.shards.length, 'each shard has a record');
+  for (const [index, shard] of state.topology.shards.entries()) {
+    const record = state.records[index];
+    invariant(record?.shard === shard.shard, `the record of ${shard.shard} is in its place`);
+    invariant(
+      record.epoch === shard.epoch && record.primary === shard.primary && record.configuredSize === shard.configuredSize,
+      `topology and record of ${shard.shard} agree`,
+    );
+    invariant(record.members.includes(record.primary), `the primary of ${shard.shard} is one of its members`);
+    invariant(
+      record.quorum === Math.floor(record.members.length / 2) + 1,
+      `the quorum of ${shard.shard} is a majority of its members`,
+    );
+    const stores = new Set(shard.members.map((member) => member.store));
+    invariant(
+      record.incarnations.length === stores.size && record.incarnations.every((entry) => stores.has(entry.store)),
+      `the incarnations of ${shard.shard} are those of its members`,
+    );
+  }
+}

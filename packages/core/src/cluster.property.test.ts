@@ -1,0 +1,166 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { ClusterEffect } from './cluster.ts';
+import { Cluster } from './cluster.ts';
+import type { ClusterState } from './cluster-state.ts';
+import { checkClusterState } from './cluster-state.ts';
+import type { Topology } from './topology.ts';
+import { applyDelta } from './topology-change.ts';
+
+const deadAfterMs = 3000;
+
+const action = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant('register' as const),
+      session: fc.nat(7),
+      node: fc.nat(5),
+      store: fc.nat(8),
+      role: fc.constantFrom('write-shard' as const, 'read-shard' as const),
+      shard: fc.constantFrom('', '', '', 's1', 's2', 's5'),
+      incarnation: fc.nat(3),
+      seenEpoch: fc.nat(6),
+      port: fc.integer({ min: 1, max: 2 }),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('report' as const), session: fc.nat(7), serving: fc.boolean() }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('leave' as const), session: fc.nat(7) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('disconnect' as const), session: fc.nat(7) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('pass' as const), milliseconds: fc.nat(2500) }) },
+  {
+    weight: 1,
+    /** A crash: what of the last input's effects was durable is for chance to say. */
+    arbitrary: fc.record({ kind: fc.constant('restart' as const), initialShards: fc.integer({ min: 1, max: 4 }) }),
+  },
+);
+
+type Action = typeof action extends fc.Arbitrary<infer A> ? A : never;
+
+class Model {
+  private durable: ClusterState | undefined;
+  private cluster: Cluster;
+  private nowMs = 0;
+  private nextSession = 0;
+  private sessions = new Map<number, number>();
+  /** The map of a watcher, which gets a whole one when info was restarted. */
+  private seen: Topology | undefined;
+  private readonly epochs = new Map<string, number>();
+
+  constructor() {
+    this.cluster = this.restarted(3);
+  }
+
+  restarted(initialShards: number): Cluster {
+    const cluster = new Cluster({
+      initialShards,
+      reportMs: 500,
+      deadAfterMs,
+      self: { node: 'info', endpoints: [{ network: '', address: 'info:1' }], host: '', pid: initialShards },
+      newCluster: 'c',
+      state: this.durable,
+    });
+    this.cluster = cluster;
+    this.sessions.clear();
+    this.check(cluster.start(this.nowMs));
+    this.seen = cluster.state.topology;
+    return cluster;
+  }
+
+  apply(step: Action): void {
+    const { cluster } = this;
+    if (step.kind === 'restart') {
+      this.restarted(step.initialShards);
+      return;
+    }
+    if (step.kind === 'pass') {
+      this.nowMs += step.milliseconds;
+      this.check(cluster.tick(this.nowMs));
+      return;
+    }
+    const session = this.sessions.get(step.session) ?? -1;
+    if (step.kind === 'report') {
+      const at = { epoch: 1, position: 1 };
+      const report = { lastEntry: at, applied: at, lagEntries: 0, lagMs: 0, recordCount: 0, operationsPerSecond: 0 };
+      this.check(cluster.onReport(session, { ...report, serving: step.serving }, this.nowMs));
+    } else if (step.kind === 'leave') {
+      this.check(cluster.onLeave(session));
+    } else if (step.kind === 'disconnect') {
+      this.sessions.delete(step.session);
+      this.check(cluster.onDisconnect(session));
+    } else {
+      this.register(step);
+    }
+  }
+
+  private register(step: Extract<Action, { kind: 'register' }>): void {
+    this.check(this.cluster.onDisconnect(this.sessions.get(step.session) ?? -1));
+    const session = ++this.nextSession;
+    this.sessions.set(step.session, session);
+    this.cluster.onOpen(session, this.nowMs);
+    const { role, shard, incarnation, seenEpoch } = step;
+    const registration = {
+      node: `n${step.node}`,
+      store: `d${step.store}`,
+      cluster: '',
+      endpoints: [{ network: '', address: `a:${step.port}` }],
+      lastEntry: { epoch: 0, position: 0 },
+      host: '',
+      pid: 0,
+      ...{ role, shard, incarnation, seenEpoch },
+    };
+    const effects = this.cluster.onRegister(session, registration, this.nowMs);
+    this.check(effects);
+    const configuration = effects.findLast(
+      (effect) => effect.kind === 'send' && effect.message.kind === 'configuration' && effect.session === session,
+    );
+    if (configuration?.kind !== 'send' || configuration.message.kind !== 'configuration') return;
+    const { primary, epoch } = configuration.message.configuration;
+    if (primary === registration.store) expect(epoch).toBeGreaterThanOrEqual(seenEpoch);
+  }
+
+  private check(effects: readonly ClusterEffect[]): void {
+    for (const effect of effects) {
+      if (effect.kind === 'persist') {
+        this.durable = effect.state;
+        this.checkState(effect.state);
+      } else if (effect.kind === 'broadcast') {
+        expect(this.durable?.topology).toBe(effect.topology);
+        if (this.seen !== undefined) expect(applyDelta(this.seen, effect.delta)).toEqual(effect.topology);
+        this.seen = effect.topology;
+      } else if (effect.kind === 'send' && effect.message.kind === 'configuration') {
+        const { shard, epoch } = effect.message.configuration;
+        expect(epoch).toBeGreaterThanOrEqual(this.epochs.get(shard) ?? 1);
+      }
+    }
+    expect(this.durable).toEqual(this.cluster.state);
+  }
+
+  private checkState(state: ClusterState): void {
+    checkClusterState(state);
+    const { topology } = state;
+    const known = this.seen;
+    if (known !== undefined) {
+      const same = JSON.stringify(known) === JSON.stringify(topology);
+      expect(topology.revision - known.revision).toBe(same ? 0 : 1);
+      expect(known.formed && !topology.formed).toBe(false);
+    }
+    for (const shard of topology.shards) {
+      expect(shard.epoch).toBeGreaterThanOrEqual(this.epochs.get(shard.shard) ?? 1);
+      this.epochs.set(shard.shard, shard.epoch);
+    }
+  }
+}
+
+test('whatever nodes do, epochs never fall, each change is one revision, and each delta leads to the next map', () => {
+  fc.assert(
+    fc.property(fc.array(action, { maxLength: 60 }), (steps) => {
+      const model = new Model();
+      for (const step of steps) model.apply(step);
+    }),
+    { numRuns: 300 },
+  );
+});

@@ -1,0 +1,130 @@
+import { unreachable } from './error.ts';
+import type { Position } from './operation.ts';
+import type { FollowMessage, FollowResponse } from './replication-message.ts';
+
+/**
+ * A follower's side of one Follow stream, as a machine: messages in, effects out.
+ *
+ * Guarantees: entries are appended without gaps and only from a primary of at least the epoch that the follower knows;
+ * what the follower shows never passes what the primary said is visible, nor what the follower has. A log that
+ * disagrees is cut only above what the view has folded; otherwise the records are taken anew.
+ * Assumes: effects are carried out in order, each before the next message is handed in.
+ */
+export type FollowerState =
+  | { readonly kind: 'opening' }
+  | { readonly kind: 'following'; readonly next: number }
+  | { readonly kind: 'ended' };
+
+export type FollowerEffect =
+  | {
+      readonly kind: 'append';
+      readonly firstPosition: number;
+      readonly bodies: readonly Uint8Array[];
+      readonly checksums: readonly number[];
+    }
+  | { readonly kind: 'show'; readonly position: number }
+  | { readonly kind: 'cut'; readonly after: number }
+  | { readonly kind: 'take-snapshot' }
+  | { readonly kind: 'drop'; readonly reason: string; readonly refresh: boolean };
+
+/** What the follower has when it opens the stream. */
+export interface FollowerStart {
+  readonly lastEntry: Position;
+  readonly viewPosition: number;
+  /** Epoch of the configuration that it knows. */
+  readonly epoch: number;
+}
+
+export class Follower {
+  readonly #start: FollowerStart;
+  #state: FollowerState = { kind: 'opening' };
+  #last: number;
+  #shown = 0;
+
+  constructor(start: FollowerStart) {
+    this.#start = start;
+    this.#last = start.lastEntry.position;
+  }
+
+  get state(): FollowerState {
+    return this.#state;
+  }
+
+  onResponse(response: FollowResponse): FollowerEffect[] {
+    if (this.#state.kind === 'ended') return [];
+    if (response.epoch < this.#start.epoch) {
+      return this.#drop(`the primary is of epoch ${response.epoch}, this node knows ${this.#start.epoch}`, true);
+    }
+    const effects = this.#state.kind === 'opening' ? this.#open(response.message) : this.#follow(response.message);
+    if (this.#isFollowing()) {
+      const position = Math.min(response.visiblePosition, this.#last);
+      if (position > this.#shown) {
+        this.#shown = position;
+        effects.push({ kind: 'show', position });
+      }
+    }
+    return effects;
+  }
+
+  #isFollowing(): boolean {
+    return this.#state.kind === 'following';
+  }
+
+  #open(message: FollowMessage): FollowerEffect[] {
+    switch (message.kind) {
+      case 'start':
+        if (message.fromPosition !== this.#last + 1) {
+          return this.#drop(`the log was to go on at ${this.#last + 1}, not at ${message.fromPosition}`, false);
+        }
+        this.#state = { kind: 'following', next: message.fromPosition };
+        return [];
+      case 'snapshot-needed':
+        this.#state = { kind: 'ended' };
+        // Position 0 agrees with everything, but a log that starts anew is a snapshot's work.
+        if (message.agreedPosition > 0 && message.agreedPosition >= this.#start.viewPosition) {
+          return [{ kind: 'cut', after: message.agreedPosition }];
+        }
+        return [{ kind: 'take-snapshot' }];
+      case 'refused':
+        return this.#drop(`the asked node refused: ${message.cause}`, true);
+      case 'entries':
+      case 'watermark':
+        return this.#drop(`the primary sent ${message.kind} before its first answer`, false);
+      default:
+        return unreachable(message);
+    }
+  }
+
+  #follow(message: FollowMessage): FollowerEffect[] {
+    switch (message.kind) {
+      case 'entries':
+        if (message.firstPosition !== this.#last + 1) {
+          return this.#drop(`entry ${this.#last + 1} is missing before ${message.firstPosition}`, false);
+        }
+        this.#last += message.bodies.length;
+        this.#state = { kind: 'following', next: this.#last + 1 };
+        return [
+          {
+            kind: 'append',
+            firstPosition: message.firstPosition,
+            bodies: message.bodies,
+            checksums: message.checksums,
+          },
+        ];
+      case 'watermark':
+        return [];
+      case 'refused':
+        return this.#drop(`the primary gave up: ${message.cause}`, true);
+      case 'start':
+      case 'snapshot-needed':
+        return this.#drop(`the primary sent ${message.kind} twice`, false);
+      default:
+        return unreachable(message);
+    }
+  }
+
+  #drop(reason: string, refresh: boolean): FollowerEffect[] {
+    this.#state = { kind: 'ended' };
+    return [{ kind: 'drop', reason, refresh }];
+  }
+}

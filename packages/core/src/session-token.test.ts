@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest';
+import { EdisError } from './error.ts';
+import {
+  decodeSessionToken,
+  encodeSessionToken,
+  mergeSessionTokens,
+  type SessionToken,
+  sessionTokenCovers,
+} from './session-token.ts';
+
+const cluster = 'c-4f1d';
+
+function token(entries: Record<string, [number, number]>): SessionToken {
+  const positions = Object.entries(entries).map(
+    ([shard, [epoch, position]]) => [shard, { epoch, position }] as const,
+  );
+  return { cluster, positions: new Map(positions) };
+}
+
+function refusal(text: string, ofCluster = cluster): EdisError {
+  try {
+    decodeSessionToken(text, ofCluster);
+  } catch (error) {
+    if (error instanceof EdisError) return error;
+    throw error;
+  }
+  throw new Error(`${text} was accepted`);
+}
+
+test('a token reads back as it was', () => {
+  for (const original of [
+    token({}),
+    token({ s1: [1, 1] }),
+    token({ s1: [3, 17], s2: [1, Number.MAX_SAFE_INTEGER], s300: [0, 0] }),
+  ]) {
+    const text = encodeSessionToken(original);
+    expect(text).toMatch(/^[A-Za-z0-9_-]+$/);
+    expect(decodeSessionToken(text, cluster)).toEqual(original);
+  }
+});
+
+test('the highest position of each shard wins, epoch before position', () => {
+  const merged = mergeSessionTokens(
+    token({ s1: [2, 5], s2: [1, 9] }),
+    token({ s1: [1, 99], s2: [1, 10], s3: [1, 1] }),
+  );
+  expect(merged).toEqual(token({ s1: [2, 5], s2: [1, 10], s3: [1, 1] }));
+});
+
+test('a token covers what is not newer than it', () => {
+  expect(sessionTokenCovers(token({ s1: [2, 5] }), token({ s1: [1, 9] }))).toBe(true);
+  expect(sessionTokenCovers(token({ s1: [2, 5] }), token({ s1: [2, 6] }))).toBe(false);
+  expect(sessionTokenCovers(token({ s1: [2, 5] }), token({ s2: [1, 1] }))).toBe(false);
+});
+
+test('a token of another cluster is refused and named', () => {
+  const error = refusal(encodeSessionToken(token({ s1: [1, 1] })), 'other');
+  expect(error.code).toBe('invalid-argument');
+  expect(error.message).toContain(cluster);
+});
+
+test('a text that is no token is refused', () => {
+  for (const text of ['', 'x', '!!!', 'äöü', 'hello world', 'MSBjLTRmMWQgczEgMQ', 'A'.repeat(70_000)]) {
+    expect(refusal(text).code).toBe('invalid-argument');
+  }
+});
+
+test('a token that was cut off is refused or lacks whole shards only', () => {
+  const text = encodeSessionToken(token({ s1: [3, 17] }));
+  for (let length = 0; length < text.length - 3; length++) {
+    let read: SessionToken | undefined;
+    try {
+      read = decodeSessionToken(text.slice(0, length), cluster);
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'invalid-argument' });
+    }
+    if (read !== undefined) expect(read.positions.size).toBe(0);
+  }
+});

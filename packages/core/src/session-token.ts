@@ -1,0 +1,124 @@
+/**
+ * What a client has seen: per shard the highest (epoch, position). A replica that has applied as much shows the client
+ * its own writes and never an older state than it saw before.
+ *
+ * The text form is opaque to users and safe in URLs and shells. It names the cluster, because positions of another
+ * cluster mean nothing, and begins with the version of its own layout, so that a later one can be told apart. Decoding
+ * trusts nothing: the text may come from anywhere.
+ */
+import { EdisError } from './error.ts';
+import type { Position } from './operation.ts';
+import { comparePositions } from './read-decision.ts';
+import type { ClusterId, ShardId } from './topology.ts';
+
+export interface SessionToken {
+  readonly cluster: ClusterId;
+  readonly positions: ReadonlyMap<ShardId, Position>;
+}
+
+const layoutVersion = '1';
+const separator = ' ';
+const fieldsPerShard = 3;
+
+/** Longer texts are refused unread: about 500 shards with names and numbers of the longest kind. */
+const maxTokenLength = 64 * 1024;
+
+const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+
+/** What both have seen. They must be of one cluster. */
+export function mergeSessionTokens(left: SessionToken, right: SessionToken): SessionToken {
+  const positions = new Map(left.positions);
+  for (const [shard, position] of right.positions) {
+    const known = positions.get(shard);
+    if (known === undefined || comparePositions(position, known) > 0) positions.set(shard, position);
+  }
+  return { cluster: left.cluster, positions };
+}
+
+/** Whether `left` has seen all that `right` has seen. */
+export function sessionTokenCovers(left: SessionToken, right: SessionToken): boolean {
+  if (left.cluster !== right.cluster) return false;
+  for (const [shard, position] of right.positions) {
+    const known = left.positions.get(shard);
+    if (known === undefined || comparePositions(known, position) < 0) return false;
+  }
+  return true;
+}
+
+export function encodeSessionToken(token: SessionToken): string {
+  const fields = [layoutVersion, token.cluster];
+  for (const [shard, { epoch, position }] of token.positions) {
+    fields.push(shard, epoch.toString(36), position.toString(36));
+  }
+  return encodeBase64Url(fields.join(separator));
+}
+
+/** Reads a token of the given cluster; EdisError 'invalid-argument' for any other text. */
+export function decodeSessionToken(text: string, cluster: ClusterId): SessionToken {
+  if (text.length > maxTokenLength) throw unreadable(`it is longer than ${maxTokenLength} characters`);
+  const [version, tokenCluster, ...fields] = decodeBase64Url(text).split(separator);
+  if (version !== layoutVersion) throw unreadable('its version is unknown');
+  if (tokenCluster === undefined || fields.length % fieldsPerShard !== 0) throw unreadable('it is cut off');
+  if (tokenCluster !== cluster) {
+    throw new EdisError(
+      'invalid-argument',
+      `the session token belongs to cluster ${tokenCluster}, this is cluster ${cluster}; read without it`,
+    );
+  }
+  const positions = new Map<ShardId, Position>();
+  for (let index = 0; index < fields.length; index += fieldsPerShard) {
+    const shard = fields[index] ?? '';
+    if (shard === '' || positions.has(shard)) throw unreadable('a shard is missing or repeated');
+    positions.set(shard, { epoch: readNumber(fields[index + 1]), position: readNumber(fields[index + 2]) });
+  }
+  return { cluster, positions };
+}
+
+function readNumber(field: string | undefined): number {
+  if (field === undefined || !/^[0-9a-z]{1,11}$/.test(field)) throw unreadable('a number is damaged');
+  const value = Number.parseInt(field, 36);
+  if (!Number.isSafeInteger(value)) throw unreadable('a number is too large');
+  return value;
+}
+
+/** Cluster and shard names are ASCII by contract; other characters could not be read back. */
+function encodeBase64Url(text: string): string {
+  let encoded = '';
+  let bits = 0;
+  let bitCount = 0;
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code > 0x7f) throw new EdisError('internal', 'a cluster or shard name is not ASCII');
+    bits = (bits << 8) | code;
+    bitCount += 8;
+    while (bitCount >= 6) {
+      bitCount -= 6;
+      encoded += alphabet.charAt((bits >>> bitCount) & 0x3f);
+    }
+    bits &= (1 << bitCount) - 1;
+  }
+  return bitCount === 0 ? encoded : encoded + alphabet.charAt((bits << (6 - bitCount)) & 0x3f);
+}
+
+function decodeBase64Url(text: string): string {
+  let decoded = '';
+  let bits = 0;
+  let bitCount = 0;
+  for (const character of text) {
+    const value = alphabet.indexOf(character);
+    if (value < 0) throw unreadable('it has characters that no token has');
+    bits = (bits << 6) | value;
+    bitCount += 6;
+    if (bitCount < 8) continue;
+    bitCount -= 8;
+    decoded += String.fromCharCode(bits >>> bitCount);
+    bits &= (1 << bitCount) - 1;
+  }
+  // What is left over is padding; anything else was cut off or changed.
+  if (bits !== 0 || bitCount >= 6) throw unreadable('it is cut off');
+  return decoded;
+}
+
+function unreadable(why: string): EdisError {
+  return new EdisError('invalid-argument', `the session token cannot be read: ${why}; give one exactly as received`);
+}
