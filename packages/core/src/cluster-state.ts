@@ -88,7 +88,11 @@ export function withShard(state: ClusterState, shard: Shard, record: ShardRecord
 }
 
 /** Puts a member in the place of the one with its store, or at the end, and remembers which process it is. */
-export function withMember(state: ClusterState, place: Pick<Place, 'shard' | 'record'>, entry: MemberEntry): ClusterState {
+export function withMember(
+  state: ClusterState,
+  place: Pick<Place, 'shard' | 'record'>,
+  entry: MemberEntry,
+): ClusterState {
   const { member, incarnation } = entry;
   const shard = place.shard;
   const index = shard.members.findIndex((candidate) => candidate.store === member.store);
@@ -158,9 +162,7 @@ function sameMember(left: Member, right: Member): boolean {
 export function sameEndpoints(left: readonly Endpoint[], right: readonly Endpoint[]): boolean {
   return (
     left.length === right.length &&
-    left.every(
-      ({ network, address }, index) => right[index]?.network === network && right[index]?.address === address,
-    )
+    left.every(({ network, address }, index) => right[index]?.network === network && right[index]?.address === address)
   );
 }
 
@@ -204,7 +206,9 @@ export function checkClusterState(state: ClusterState): void {
     const record = state.records[index];
     invariant(record?.shard === shard.shard, `the record of ${shard.shard} is in its place`);
     invariant(
-      record.epoch === shard.epoch && record.primary === shard.primary && record.configuredSize === shard.configuredSize,
+      record.epoch === shard.epoch &&
+        record.primary === shard.primary &&
+        record.configuredSize === shard.configuredSize,
       `topology and record of ${shard.shard} agree`,
     );
     invariant(record.members.includes(record.primary), `the primary of ${shard.shard} is one of its members`);

@@ -4,14 +4,15 @@
  * Contract with the shell that runs it:
  * - Each input returns effects. The effects of all inputs are run in the order in which they were returned, and nothing
  *   behind a `persist` runs before it is durable. So whatever a node or client sees survives a crash of info, and the
- *   revision and the epochs that they saw never go back. A later state covers the earlier ones: a shell that has several
- *   `persist` waiting may write the last and then run all that stands behind them.
+ *   revision and the epochs that they saw never go back. A later state covers the earlier ones: a shell that has
+ *   several `persist` waiting may write the last and then run all that stands behind them.
  * - A failed persist ends the shell. It must not go on with this machine, whose memory is ahead of the disk.
  * - A session that was sent a whole topology takes part in each `broadcast` from then on.
  *
- * The failure that shaped it: a primary that only lost its connection must keep its epoch, since it may have acknowledged
- * writes in it while info was away, and a restarted one must get a new epoch, since it forgot what it acknowledged. The
- * incarnation that a process draws at its start tells the two apart, and is part of the durable record.
+ * The failure that shaped it: a primary that only lost its connection must keep its epoch, since it may have
+ * acknowledged writes in it while info was away, and a restarted one must get a new epoch, since it forgot what it
+ * acknowledged. The incarnation that a process draws at its start tells the two apart, and is part of the durable
+ * record.
  */
 import type { ClusterState, Place, ShardRecord } from './cluster-state.ts';
 import {
@@ -117,8 +118,8 @@ export class Cluster {
   }
 
   /**
-   * First input: info becomes active. Who was alive before gets a full period to come back, so nobody flaps. There is no
-   * broadcast: nobody has this info's map yet, and `initialShards`, which may change here, is no part of a delta.
+   * First input: info becomes active. Who was alive before gets a full period to come back, so nobody flaps. There is
+   * no broadcast: nobody has this info's map yet, and `initialShards`, which may change here, is no part of a delta.
    */
   start(nowMs: number): readonly ClusterEffect[] {
     const { topology } = this.current;
@@ -130,7 +131,9 @@ export class Cluster {
     const infos = topology.infos.some((info) => sameInfo(info, self)) ? topology.infos : [self];
     const wanted = topology.formed ? topology.initialShards : initialShards;
     const unchanged = infos === topology.infos && wanted === topology.initialShards;
-    const next = unchanged ? this.current : { ...this.current, topology: { ...topology, infos, initialShards: wanted } };
+    const next = unchanged
+      ? this.current
+      : { ...this.current, topology: { ...topology, infos, initialShards: wanted } };
     return this.adopt(withFormation(next)).filter((effect) => effect.kind !== 'broadcast');
   }
 
@@ -216,7 +219,9 @@ export class Cluster {
     if (older === undefined) return [];
     this.sessions.delete(older);
     this.sessionOfStore.delete(store);
-    return [{ kind: 'end-session', session: older, error: new EdisError('closed', 'a newer session replaced this one') }];
+    return [
+      { kind: 'end-session', session: older, error: new EdisError('closed', 'a newer session replaced this one') },
+    ];
   }
 
   private welcome(session: SessionId, store: StoreId): readonly ClusterEffect[] {
@@ -243,7 +248,10 @@ export class Cluster {
       (member) => member.node === node && member.store !== store && this.isLiving(member.store),
     );
     if (namesake !== undefined) {
-      return refused('name-taken', `a living node of ${namesake.shard.shard} is called ${node} too; choose another --node`);
+      return refused(
+        'name-taken',
+        `a living node of ${namesake.shard.shard} is called ${node} too; choose another --node`,
+      );
     }
     const place = placeOfStore(this.current, store);
     if (place !== undefined && shard !== '' && shard !== place.shard.shard) {
@@ -264,9 +272,7 @@ export class Cluster {
     const { incarnation, seenEpoch, lastEntry } = registration;
     const sameProcess = incarnation !== 0 && incarnation === incarnationOf(record, store) && seenEpoch <= record.epoch;
     const epoch = sameProcess ? record.epoch : Math.max(record.epoch, seenEpoch, lastEntry.epoch) + 1;
-    const promoted = sameProcess
-      ? place
-      : { shard: { ...shard, epoch }, record: { ...record, epoch } };
+    const promoted = sameProcess ? place : { shard: { ...shard, epoch }, record: { ...record, epoch } };
     const state = withShard(this.current, promoted.shard, promoted.record);
     const member = memberOf(registration, 'primary');
     return { kind: 'admitted', state: withMember(state, promoted, { member, incarnation }) };
@@ -302,14 +308,17 @@ export class Cluster {
     const { store, incarnation } = registration;
     if (place !== undefined) {
       if (place.record.primary === store) {
-        return refused('invalid', `the data directory is the primary of ${place.shard.shard}; start it as a write shard`);
+        return refused(
+          'invalid',
+          `the data directory is the primary of ${place.shard.shard}; start it as a write shard`,
+        );
       }
       // Only a restarted replica has to show again that it serves.
       const sameProcess = incarnation !== 0 && incarnation === incarnationOf(place.record, store);
       const member = memberOf(registration, sameProcess ? place.member.role : 'learner');
       return { kind: 'admitted', state: withMember(this.current, place, { member, incarnation }) };
     }
-    // A container that was made again with an empty volume comes back under its name and takes the place of its former self.
+    // A container that was made again with an empty volume comes back under its name, and takes its former place.
     const former = placeOf(
       this.current,
       (member, shard) => member.node === registration.node && member.store !== shard.primary,
@@ -343,7 +352,8 @@ export class Cluster {
     if (place !== undefined && place.shard.members.length >= maxShardMembers) {
       const dead = placeOf(
         state,
-        (member, shard) => shard.shard === target && member.store !== shard.primary && !this.detector.isAlive(member.store),
+        (member, shard) =>
+          shard.shard === target && member.store !== shard.primary && !this.detector.isAlive(member.store),
       );
       if (dead === undefined) return refused('invalid', `shard ${target} has ${maxShardMembers} members, the limit`);
       forgotten.push(dead.member.store);
@@ -379,7 +389,7 @@ export class Cluster {
     return withMember(state, place, { member: { ...member, ...change }, incarnation });
   }
 
-  /** Makes a state the current one: durable first, then a step of the map for all, then configurations for whom they concern. */
+  /** Makes a state the current one: durable first, then a step of the map for all, then the changed configurations. */
   private adopt(next: ClusterState): readonly ClusterEffect[] {
     const before = this.current;
     if (next === before) return [];

@@ -1,9 +1,9 @@
 /**
  * Tells living stores from dead ones.
  *
- * Guarantees: a verdict rests only on what was seen since this detector began. A store that was alive before is presumed
- * alive for `deadAfterMs`; if the detector itself did not run for that long (a suspended machine), everybody gets a new
- * period, because the silence was its own. Time is any clock that does not go back.
+ * Guarantees: a verdict rests only on what was seen since this detector began. A store that was alive before is
+ * presumed alive for `deadAfterMs`; if the detector itself did not run for that long (a suspended machine), everybody
+ * gets a new period, because the silence was its own. Time is any clock that does not go back.
  */
 import type { StoreId } from './topology.ts';
 

@@ -48,13 +48,7 @@ export interface Configuration {
   readonly primaryEndpoints: readonly Endpoint[];
 }
 
-export type RefusalCause =
-  | 'other-cluster'
-  | 'other-shard'
-  | 'shard-taken'
-  | 'no-such-shard'
-  | 'invalid'
-  | 'name-taken';
+export type RefusalCause = 'other-cluster' | 'other-shard' | 'shard-taken' | 'no-such-shard' | 'invalid' | 'name-taken';
 
 export type InfoMessage =
   | {

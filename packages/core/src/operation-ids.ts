@@ -8,9 +8,10 @@ import { logicalSteps } from './timestamp.ts';
  * Guarantees: the content is a function of the log alone (entries in order, their timestamps as the only clock), so
  * every member of a shard remembers the same; a result is kept until its client has said that it is finished, or until
  * the client has written nothing for the window. Each step costs O(1) amortised: clients stand in a list ordered by
- * their last write, and a client's results in an array ordered by sequence of which the finished head is cut off in bulk.
- * Assumes: the caller asks `find` before it logs a write that has an id, and `remember`s each that it logs.
- * Shaped by a retry that arrives before an older write of the same client: results are found by search, not by place.
+ * their last write, and a client's results in an array ordered by sequence of which the finished head is cut off in
+ * bulk. Assumes: the caller asks `find` before it logs a write that has an id, and `remember`s each that it logs.
+ * Shaped by a retry that arrives before an older write of the same client: results are found by search, not by
+ * place.
  */
 
 /** The outcome of a write that its client may still repeat. */
@@ -194,8 +195,13 @@ export class OperationIds {
     return { client, completedBelow: record.completedBelow, lastTimestamp: record.lastTimestamp, operations };
   }
 
-  /** Takes clients back from where they were stored. Before anything else is done. */
+  /** Takes clients from where they were stored, in place of all that is remembered. */
   restore(clients: readonly RememberedClient[]): void {
+    this.#clients.clear();
+    this.#recent = undefined;
+    this.#earliest = undefined;
+    this.#latest = undefined;
+    this.#expired = [];
     const ordered = [...clients].sort((a, b) => a.lastTimestamp - b.lastTimestamp);
     for (const stored of ordered) {
       const record = this.#touch(stored.client, stored.lastTimestamp);

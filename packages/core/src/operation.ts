@@ -1,4 +1,4 @@
-import type { Bytes, ByteString, Metadata } from './bytes.ts';
+import type { ByteString, Bytes, Metadata } from './bytes.ts';
 import type { MemberRole, ShardId, Topology } from './topology.ts';
 
 export type Ack = 'memory' | 'disk' | 'quorum';

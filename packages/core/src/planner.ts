@@ -24,7 +24,7 @@ export function nextShardName(shards: readonly Pick<Shard, 'shard'>[]): ShardId 
   return undefined;
 }
 
-/** Spreads the slots over the shards in contiguous ranges, in the order of their numbers, sizes differing by at most one. */
+/** Spreads the slots over the shards in contiguous ranges, ordered by number, with sizes that differ by at most one. */
 export function planFormation(writeShards: readonly ShardId[], slots: number): readonly SlotRange[] {
   const count = writeShards.length;
   invariant(count >= 1 && count <= slots, `${slots} slots can be spread over ${count} shards`);

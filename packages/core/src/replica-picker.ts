@@ -18,10 +18,7 @@ export class ReplicaPicker {
   }
 
   /** The next usable replica; the fallback, which is the primary, when there is none. */
-  pick<Replica extends ReadCandidate, Fallback>(
-    replicas: readonly Replica[],
-    fallback: Fallback,
-  ): Replica | Fallback {
+  pick<Replica extends ReadCandidate, Fallback>(replicas: readonly Replica[], fallback: Fallback): Replica | Fallback {
     const count = replicas.length;
     let index = this.#next;
     for (let tried = 0; tried < count; tried++, index++) {

@@ -11,9 +11,7 @@ import {
 const cluster = 'c-4f1d';
 
 function token(entries: Record<string, [number, number]>): SessionToken {
-  const positions = Object.entries(entries).map(
-    ([shard, [epoch, position]]) => [shard, { epoch, position }] as const,
-  );
+  const positions = Object.entries(entries).map(([shard, [epoch, position]]) => [shard, { epoch, position }] as const);
   return { cluster, positions: new Map(positions) };
 }
 
@@ -40,10 +38,7 @@ test('a token reads back as it was', () => {
 });
 
 test('the highest position of each shard wins, epoch before position', () => {
-  const merged = mergeSessionTokens(
-    token({ s1: [2, 5], s2: [1, 9] }),
-    token({ s1: [1, 99], s2: [1, 10], s3: [1, 1] }),
-  );
+  const merged = mergeSessionTokens(token({ s1: [2, 5], s2: [1, 9] }), token({ s1: [1, 99], s2: [1, 10], s3: [1, 1] }));
   expect(merged).toEqual(token({ s1: [2, 5], s2: [1, 10], s3: [1, 1] }));
 });
 

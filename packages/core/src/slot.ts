@@ -2,9 +2,10 @@ import type { ByteString } from './bytes.ts';
 import { slotCount } from './limits.ts';
 
 /**
- * Which slot a key belongs to: CRC-16/XMODEM modulo 16384, of the key's hash tag if it has one. This is Redis Cluster's
- * rule, so that keys which were laid out to share a slot there share one here. The rule is part of the contract: clients
- * and servers must agree on it for every key, also on the odd ones (`foo{}{bar}` has no tag and hashes as a whole).
+ * Which slot a key belongs to: CRC-16/XMODEM modulo 16384, of the key's hash tag if it has one. This is Redis
+ * Cluster's rule, so that keys which were laid out to share a slot there share one here. The rule is part of the
+ * contract: clients and servers must agree on it for every key, also on the odd ones (`foo{}{bar}` has no tag and
+ * hashes as a whole).
  */
 
 const crc16Polynomial = 0x1021;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { EdisError } from './error.ts';
 import { planFormation } from './planner.ts';
-import { applyDelta, applyUpdate, checkTopology, deltaBetween } from './topology-change.ts';
 import type { Shard, Topology } from './topology.ts';
+import { applyDelta, applyUpdate, checkTopology, deltaBetween } from './topology-change.ts';
 
 function shard(name: string, epoch = 1, endpoints = [{ network: '', address: `${name}:1` }]): Shard {
   const primary = { node: name, store: name, role: 'primary', alive: true, endpoints, host: '', pid: 0 } as const;

@@ -2,8 +2,9 @@
  * Steps from one topology to the next.
  *
  * Guarantees: applying `deltaBetween(a, b)` to a gives b, and to anything else than exactly a's revision gives nothing,
- * so that a receiver that lost a step cannot go on with a map that never existed. Assumes what info keeps to: shards and
- * keyspaces are added at the end, keyspaces are never removed, and unchanged ones are the same objects in both maps.
+ * so that a receiver that lost a step cannot go on with a map that never existed. Assumes what info keeps to: shards
+ * and keyspaces are added at the end, keyspaces are never removed, and unchanged ones are the same objects in both
+ * maps.
  */
 import { invariant } from './error.ts';
 import { slotCount } from './limits.ts';
@@ -30,8 +31,7 @@ const shardName = (shard: Shard): string => shard.shard;
 export function applyDelta(topology: Topology, delta: TopologyDelta): Topology | undefined {
   if (delta.cluster !== topology.cluster || delta.fromRevision !== topology.revision) return undefined;
   const removed = new Set(delta.removedShards);
-  const remaining =
-    removed.size === 0 ? topology.shards : topology.shards.filter((shard) => !removed.has(shard.shard));
+  const remaining = removed.size === 0 ? topology.shards : topology.shards.filter((shard) => !removed.has(shard.shard));
   return {
     cluster: topology.cluster,
     revision: delta.revision,

@@ -55,7 +55,8 @@ export class VisibleWatermark {
 
   /** Whether the entry at `position` has reached its writers' ack, whatever stands before it. */
   isReached(position: number): boolean {
-    if (position <= this.#visible || position <= this.#synced) return this.#holdUntil === 0 || position <= this.#visible;
+    if (position <= this.#visible || position <= this.#synced)
+      return this.#holdUntil === 0 || position <= this.#visible;
     if (this.#holdUntil !== 0) return false;
     let low = this.#head;
     let high = this.#waiting.length;

@@ -1,0 +1,78 @@
+/**
+ * What a section runs on: servers and drivers, started on demand and ended in the reverse order, whatever happens in
+ * between. Everything that it keeps on disk is in one folder, which goes at the end.
+ */
+
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Cluster } from '@edis/launcher';
+import { startCluster } from '@edis/launcher';
+import { DriverProcess } from './driver-process.ts';
+import { RedisServer } from './redis-server.ts';
+
+const clusterReadyMs = 60_000;
+const clusterStopMs = 20_000;
+
+export class TestBed {
+  readonly directory: string;
+  readonly #endings: (() => Promise<void>)[] = [];
+  #clusterCount = 0;
+
+  private constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  static async open(parent: string | undefined): Promise<TestBed> {
+    const directory = await mkdtemp(join(parent ?? tmpdir(), 'edis-bench-'));
+    const bed = new TestBed(directory);
+    bed.#endings.push(() => rm(directory, { recursive: true, force: true }));
+    return bed;
+  }
+
+  async startCluster(shards: number, replicas: number): Promise<Cluster> {
+    this.#clusterCount += 1;
+    const dataDirectory = join(this.directory, `cluster-${this.#clusterCount}`);
+    await mkdir(dataDirectory);
+    const cluster = await startCluster({ shards, replicas, dataDirectory, infoPort: 0 });
+    this.#endings.push(async () => {
+      await cluster.stop(clusterStopMs);
+      await rm(dataDirectory, { recursive: true, force: true });
+    });
+    await cluster.waitReady(clusterReadyMs);
+    return cluster;
+  }
+
+  async driveCluster(name: string, cluster: Cluster): Promise<DriverProcess> {
+    return this.#keep(await DriverProcess.start(name, { kind: 'edis', info: cluster.info }));
+  }
+
+  /** A Redis for each durability, and one driver for both. */
+  async driveRedis(): Promise<DriverProcess> {
+    const memory = await RedisServer.start(this.directory, 'everysec');
+    this.#endings.push(() => memory.stop());
+    const disk = await RedisServer.start(this.directory, 'always');
+    this.#endings.push(() => disk.stop());
+    return this.#keep(
+      await DriverProcess.start('redis', { kind: 'redis', memoryPort: memory.port, diskPort: disk.port }),
+    );
+  }
+
+  /** Ends what runs and keeps the folder for the next section. */
+  async clear(): Promise<void> {
+    while (this.#endings.length > 1) await this.#endings.pop()?.();
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.clear();
+    } finally {
+      await this.#endings.pop()?.();
+    }
+  }
+
+  #keep(driver: DriverProcess): DriverProcess {
+    this.#endings.push(() => driver.close());
+    return driver;
+  }
+}

@@ -1,0 +1,81 @@
+import { parseArgs } from 'node:util';
+
+export const sectionNames = ['small', 'large', 'shards', 'replica'] as const;
+export type SectionName = (typeof sectionNames)[number];
+
+export interface BenchOptions {
+  readonly sections: readonly SectionName[];
+  readonly rounds: number;
+  readonly durationMs: number;
+  readonly warmUpMs: number;
+  readonly smallKeys: number;
+  readonly largeKeys: number;
+  readonly callers: readonly number[];
+  readonly floors: boolean;
+  readonly redis: boolean;
+  readonly jsonFile: string | undefined;
+  readonly directory: string | undefined;
+  readonly help: boolean;
+}
+
+export const helpText = `npm run bench -- [options]
+
+Measures a local Edis cluster and, where redis-server is installed, Redis, in the same run and in turns.
+
+  --quick           a tenth of the time and of the keys: shows that it runs, its figures mean little
+  --only NAMES      some of: ${sectionNames.join(', ')} (comma-separated)
+  --callers LIST    numbers of concurrent callers (1,64,512)
+  --rounds N        rounds per cell, of which the median counts (3)
+  --duration-ms N   length of one measurement (3000)
+  --json FILE       also writes everything as JSON
+  --directory DIR   where the data of the servers goes (the system's folder for temporary files)
+  --no-floors       a missed floor is shown, but the exit code stays 0
+  --no-redis        measures Edis alone
+`;
+
+const integerOf = (text: string, flag: string): number => {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new Error(`--${flag} is a whole number from 1, not "${text}"`);
+  return value;
+};
+
+function sectionsOf(text: string | undefined): readonly SectionName[] {
+  if (text === undefined) return sectionNames;
+  const words = text.split(',');
+  const unknown = words.find((word) => !sectionNames.some((name) => name === word));
+  if (unknown !== undefined) throw new Error(`--only knows ${sectionNames.join(', ')}, not "${unknown}"`);
+  return sectionNames.filter((name) => words.includes(name));
+}
+
+export function parseOptions(argv: readonly string[]): BenchOptions {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      callers: { type: 'string', default: '1,64,512' },
+      rounds: { type: 'string' },
+      'duration-ms': { type: 'string' },
+      json: { type: 'string' },
+      directory: { type: 'string' },
+      'no-floors': { type: 'boolean', default: false },
+      'no-redis': { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const quick = values.quick;
+  return Object.freeze({
+    sections: sectionsOf(values.only),
+    rounds: integerOf(values.rounds ?? (quick ? '1' : '3'), 'rounds'),
+    durationMs: integerOf(values['duration-ms'] ?? (quick ? '300' : '3000'), 'duration-ms'),
+    warmUpMs: quick ? 100 : 1000,
+    smallKeys: quick ? 3000 : 30_000,
+    largeKeys: quick ? 100_000 : 1_000_000,
+    callers: values.callers.split(',').map((text) => integerOf(text, 'callers')),
+    floors: !values['no-floors'],
+    redis: !values['no-redis'],
+    jsonFile: values.json,
+    directory: values.directory,
+    help: values.help,
+  });
+}

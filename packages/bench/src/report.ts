@@ -1,0 +1,94 @@
+import type { Gauge } from './gauge.ts';
+import type { Machine } from './machine.ts';
+import type { Row } from './measure.ts';
+import type { Measurement } from './work.ts';
+
+export interface Report {
+  readonly startedAt: string;
+  readonly seconds: number;
+  readonly machine: Machine;
+  readonly rounds: number;
+  readonly durationMs: number;
+  readonly rows: readonly Row[];
+  readonly gauges: readonly Gauge[];
+}
+
+const countFormat = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+
+const ms = (value: number): string => value.toFixed(value < 10 ? 2 : 1);
+
+const figures = (measurement: Measurement | undefined): readonly string[] =>
+  measurement === undefined
+    ? ['–', '–', '–']
+    : [countFormat.format(measurement.opsPerSecond), ms(measurement.p50Ms), ms(measurement.p99Ms)];
+
+function verdict(row: Row): string {
+  if (row.floor === undefined) return '';
+  if (row.ratio === undefined) return 'not compared';
+  return row.passed ? 'ok' : 'BELOW';
+}
+
+const header = [
+  'section',
+  'operation',
+  'callers',
+  'keys',
+  'ops/s',
+  'p50 ms',
+  'p99 ms',
+  'baseline ops/s',
+  'p50 ms',
+  'p99 ms',
+  'ratio',
+  'floor',
+  'verdict',
+];
+
+function cellsOf(row: Row): readonly string[] {
+  return [
+    row.section,
+    row.verb === 'put' ? `put ${row.durability}` : 'get',
+    countFormat.format(row.callers),
+    countFormat.format(row.keys),
+    ...figures(row.subject),
+    ...figures(row.baseline),
+    row.ratio === undefined ? '–' : row.ratio.toFixed(2),
+    row.floor === undefined ? '' : row.floor.toFixed(2),
+    verdict(row),
+  ];
+}
+
+/** A table that reads as it is and as Markdown. */
+function formatTable(lines: readonly (readonly string[])[]): string {
+  const widths = header.map((_, column) => Math.max(1, ...lines.map((line) => line[column]?.length ?? 0)));
+  const isText = (column: number): boolean => column < 2;
+  const pad = (text: string, column: number): string => {
+    const width = widths[column] ?? 0;
+    return isText(column) ? text.padEnd(width) : text.padStart(width);
+  };
+  const format = (cells: readonly string[]): string => `| ${cells.map(pad).join(' | ')} |`;
+  const rule = widths.map((width, column) => (isText(column) ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
+  const [first = [], ...rest] = lines;
+  return [format(first), format(rule), ...rest.map(format)].join('\n');
+}
+
+export function formatReport(report: Report): string {
+  const { machine } = report;
+  const gib = (machine.memoryBytes / 1024 ** 3).toFixed(0);
+  const parts = [
+    `${machine.cpus} × ${machine.cpuModel}, ${gib} GiB, ${machine.fileSystem}, ${machine.system}, Node ${machine.node}`,
+    machine.redis ?? 'no redis-server: nothing to compare with',
+    `${report.rounds} rounds of ${report.durationMs} ms, medians; the baseline is Redis, in "shards" one write shard`,
+    '',
+    formatTable([header, ...report.rows.map(cellsOf)]),
+    '',
+  ];
+  for (const { name, value, limit, unit, passed } of report.gauges) {
+    parts.push(`${name}: ${value.toFixed(1)} ${unit} (below ${limit} ${unit}: ${passed ? 'ok' : 'MISSED'})`);
+  }
+  return `${parts.join('\n')}\n`;
+}
+
+export function missedFloors(report: Pick<Report, 'rows' | 'gauges'>): number {
+  return [...report.rows, ...report.gauges].filter((figure) => !figure.passed).length;
+}

@@ -1,0 +1,95 @@
+import { unreachable } from '@edis/core';
+import type { Cluster } from '@edis/launcher';
+import type { TestBed } from './bed.ts';
+import type { DriverProcess } from './driver-process.ts';
+import { firstSyncMsMax, residentBytesMax } from './floor.ts';
+import type { Gauge } from './gauge.ts';
+import { gauge, residentBytes } from './gauge.ts';
+import type { Progress, Row } from './measure.ts';
+import { compare } from './measure.ts';
+import type { BenchOptions, SectionName } from './options.ts';
+
+export interface SectionResult {
+  readonly rows: readonly Row[];
+  readonly gauges: readonly Gauge[];
+}
+
+export interface SectionContext {
+  readonly bed: TestBed;
+  readonly options: BenchOptions;
+  readonly redis: boolean;
+  readonly progress: Progress;
+}
+
+/** Enough callers to keep the batches full; the load is not what is measured. */
+const loadCallers = 512;
+const mostCallers = 512;
+const mib = 1024 * 1024;
+const syncWaitMs = 180_000;
+
+async function load(context: SectionContext, driver: DriverProcess, keys: number): Promise<void> {
+  const { opsPerSecond } = await driver.run({ kind: 'load', callers: loadCallers, keys });
+  context.progress(`loaded ${keys} keys into ${driver.name} at ${Math.round(opsPerSecond)} ops/s`);
+}
+
+/** Edis with one write shard and no replica beside Redis: both are one server process. */
+async function compareWithRedis(
+  context: SectionContext,
+  section: 'small' | 'large' | 'replica',
+): Promise<SectionResult> {
+  const { bed, options, progress } = context;
+  const keys = section === 'large' ? options.largeKeys : options.smallKeys;
+  const cluster = await bed.startCluster(1, section === 'replica' ? 1 : 0);
+  const subject = await bed.driveCluster('edis', cluster);
+  await load(context, subject, keys);
+  const gauges = section === 'large' ? [await measureMemory(cluster, keys)] : [];
+  const baseline = context.redis ? await bed.driveRedis() : undefined;
+  if (baseline !== undefined) await load(context, baseline, keys);
+  const callers = section === 'replica' ? [mostCallers] : options.callers;
+  const rows = await compare({ section, keys, callers, subject, baseline }, options, progress);
+  if (section === 'large') gauges.push(await measureFirstSync(cluster, keys));
+  return { rows, gauges };
+}
+
+async function measureMemory(cluster: Cluster, keys: number): Promise<Gauge> {
+  const { pid } = cluster.process('write-shard-1');
+  if (pid === undefined) throw new Error('the write shard has ended');
+  return gauge(
+    `write shard's resident memory after loading ${keys} records`,
+    (await residentBytes(pid)) / mib,
+    residentBytesMax / mib,
+    'MiB',
+  );
+}
+
+async function measureFirstSync(cluster: Cluster, keys: number): Promise<Gauge> {
+  const startMs = performance.now();
+  await cluster.addReadShard();
+  await cluster.waitReady(syncWaitMs);
+  const name = `a new replica's first sync of ${keys} records, until it serves`;
+  return gauge(name, (performance.now() - startMs) / 1000, firstSyncMsMax / 1000, 's');
+}
+
+/** Three write shards beside one, on the same cores: what splitting costs where it cannot gain. */
+async function compareShards(context: SectionContext): Promise<SectionResult> {
+  const { bed, options, progress } = context;
+  const keys = options.smallKeys;
+  const baseline = await bed.driveCluster('one shard', await bed.startCluster(1, 0));
+  const subject = await bed.driveCluster('three shards', await bed.startCluster(3, 0));
+  await load(context, baseline, keys);
+  await load(context, subject, keys);
+  const rows = await compare({ section: 'shards', keys, callers: [mostCallers], subject, baseline }, options, progress);
+  return { rows, gauges: [] };
+}
+
+export async function runSection(name: SectionName, context: SectionContext): Promise<SectionResult> {
+  switch (name) {
+    case 'small':
+    case 'large':
+    case 'replica':
+      return compareWithRedis(context, name);
+    case 'shards':
+      return compareShards(context);
+  }
+  return unreachable(name);
+}

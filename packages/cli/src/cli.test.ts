@@ -1,0 +1,124 @@
+import { EdisError } from '@edis/core';
+import { exitCodes as exitCodesOfProcess } from '@edis/process';
+import { expect, test } from 'vitest';
+import { commandIndex } from './command-index.ts';
+import { exitCodes } from './exit-code.ts';
+import { brokenClient } from './testing/fake-client.ts';
+import { runFake } from './testing/fake-world.ts';
+
+test('without a command the general help is printed', async () => {
+  const { exitCode, stdout } = await runFake([]);
+  expect(exitCode).toBe(0);
+  expect(stdout.text).toContain('Usage: edis COMMAND');
+  for (const name of commandIndex.keys()) expect(stdout.text).toMatch(new RegExp(`^\\s+edis ${name}\\s`, 'm'));
+});
+
+test.each([...commandIndex.keys()])('%s --help names its positionals and options', async (name) => {
+  const { exitCode, stdout } = await runFake([name, '--help']);
+  const command = await commandIndex.get(name)?.load();
+  expect(exitCode).toBe(0);
+  expect(stdout.text).toContain(`Usage: edis ${name} ${command?.positionals}`.trimEnd());
+  for (const option of Object.keys(command?.options ?? {})) expect(stdout.text).toContain(`--${option}`);
+  expect(stdout.text).toContain('--info');
+});
+
+test('--version prints the version', async () => {
+  expect((await runFake(['--version'])).stdout.text).toBe('1.2.3\n');
+});
+
+test.each([
+  [['gett', 'k'], "unknown command 'gett'; did you mean get?"],
+  [['get', 'k', '--consistancy', 'strong'], 'unknown option --consistancy; did you mean --consistency?'],
+  [['--jsonn', 'get', 'k'], 'unknown option --jsonn; did you mean --json?'],
+  [['put', 'k', '-x'], 'unknown option -x; see edis put --help (a key or value that begins with - goes after --)'],
+  [['get'], 'get: KEY is missing; usage: edis get KEY'],
+  [['put', 'k'], 'put: VALUE is missing; usage: edis put KEY VALUE'],
+  [['get', 'a', 'b'], "get: 'b' is one argument too many; usage: edis get KEY"],
+  [['put', 'k', 'v', 'w'], "put: 'w' is one argument too many"],
+  [['get', 'k', '--timeout'], '--timeout needs a value'],
+  [['get', 'k', '--timeout', '1s', '--timeout', '2s'], '--timeout is given more than once'],
+  [['get', 'k', '--timeout', '5'], "--timeout: '5' is not a duration"],
+  [['get', 'k', '--timeout', '2h'], '--timeout is 2h; it must be from 1ms to 1h'],
+  [['get', 'k', '--info', 'nowhere'], "--info: 'nowhere' is not HOST:PORT"],
+  [['get', 'k', '--json=maybe'], "--json takes no value, got 'maybe'"],
+  [['get', 'k', '--consistency', 'some'], "--consistency is 'some'; it must be one of eventual, session"],
+  [['get', 'k', '--consistency', 'bounded'], '--consistency bounded needs --max-staleness'],
+  [['get', 'k', '--consistency', 'strong', '--after', 't'], '--after belongs to --consistency session'],
+  [['put', 'k', 'v', '--ack', 'all'], "--ack is 'all'; it must be one of memory, disk, quorum"],
+  [['put', 'k', 'v', '--if-version', '-1'], "--if-version is '-1'; it must be a whole number"],
+  [['put', 'k', 'v', '--if-absent', '--if-version', '3'], 'exclude each other'],
+  [['put', 'k', 'v', '--meta', 'nothing'], "--meta is 'nothing'; write NAME=VALUE"],
+  [['put', 'k', 'v', '--meta', 'a=1', '--meta', 'a=2'], '--meta gives a twice'],
+  [['mput', 'novalue'], "mput: 'novalue' is not KEY=VALUE"],
+  [['up', '--shards', 'three'], "--shards is 'three'; it must be a whole number"],
+  [['up', '--ephemeral', '--data', 'd'], '--ephemeral and --data exclude each other'],
+  [['health', 'nowhere'], "'nowhere' is not an address"],
+])('%o is a usage error that says what to do', async (argv, text) => {
+  const { exitCode, stdout, stderr, connections } = await runFake(argv);
+  expect(exitCode).toBe(2);
+  expect(stderr.text).toContain(text);
+  expect(stderr.text).toMatch(/^edis: [^\n]*\n$/);
+  expect(stdout.text).toBe('');
+  expect(connections).toEqual([]);
+});
+
+test.each([
+  ['invalid-argument', 2],
+  ['condition-failed', 1],
+  ['no-such-keyspace', 2],
+  ['unreachable', 3],
+  ['deadline', 3],
+  ['not-formed', 3],
+  ['busy', 4],
+  ['refused', 5],
+  ['internal', 70],
+  ['disk', 74],
+  ['damaged', 74],
+] as const)('an error %s ends with exit code %d and one line', async (code, expected) => {
+  const { exitCode, stderr, client } = await runFake(['get', 'k'], {
+    client: brokenClient(new EdisError(code, 'the cause\n  in two lines')),
+  });
+  expect(exitCode).toBe(expected);
+  expect(stderr.text).toMatch(/^edis: the cause in two lines[^\n]*\n$/);
+  expect(client.closed).toBe(true);
+});
+
+test('with --json an error is one document on stderr', async () => {
+  const { stderr, stdout } = await runFake(['put', 'k', 'v', '--json'], {
+    client: brokenClient(new EdisError('busy', 'the queue is full', { retryAfterMs: 20 })),
+  });
+  expect(JSON.parse(stderr.text)).toEqual({
+    error: { code: 'busy', message: 'the queue is full (try again in 20 ms)', retryAfterMs: 20 },
+  });
+  expect(stdout.text).toBe('');
+});
+
+test('a bug shows its stack only on request', async () => {
+  const client = brokenClient(new EdisError('internal', 'broken invariant'));
+  expect((await runFake(['get', 'k'], { client })).stderr.text).not.toContain('    at ');
+  expect((await runFake(['get', 'k'], { client, environment: { EDIS_DEBUG: '1' } })).stderr.text).toContain('    at ');
+});
+
+test('nobody at the default address leads to the advice to start a cluster', async () => {
+  const connect = () => Promise.reject(new EdisError('unreachable', 'nobody answers at localhost:7400'));
+  const { exitCode, stderr } = await runFake(['get', 'k'], { world: { connect } });
+  expect(exitCode).toBe(3);
+  expect(stderr.text).toContain('nobody answers at localhost:7400; start a cluster with `edis up`');
+});
+
+test('options beat variables, variables beat defaults, an empty variable is unset', async () => {
+  const environment = { EDIS_INFO: 'a:1,b:2', EDIS_NETWORK: 'host', EDIS_TIMEOUT: '' };
+  const fromVariables = await runFake(['get', 'k'], { environment });
+  expect(fromVariables.connections).toEqual([
+    { info: ['a:1', 'b:2'], network: 'host', keyspace: undefined, timeoutMs: 5000 },
+  ]);
+  const argv = ['--info', 'c:3', '--info=d:4', 'get', 'k', '--network', 'internal', '--timeout', '250ms'];
+  const fromOptions = await runFake([...argv, '--keyspace', 'users'], { environment });
+  expect(fromOptions.connections).toEqual([
+    { info: ['c:3', 'd:4'], network: 'internal', keyspace: 'users', timeoutMs: 250 },
+  ]);
+});
+
+test('the exit codes of commands are those of every binary', () => {
+  expect(exitCodesOfProcess).toMatchObject(exitCodes);
+});

@@ -1,0 +1,135 @@
+/**
+ * Understands a command line.
+ *
+ * Options are read by yargs-parser, the parser of yargs; yargs itself is only loaded to print help, because loading it
+ * takes longer than a read takes. Positionals are taken from `_`, where a `-`, a number and a key after `--` stay what
+ * they were typed as; named positionals of yargs lose all three. Unknown options are found here, so that the message
+ * can suggest the one that was meant.
+ */
+import { EdisError } from '@edis/core';
+import parser from 'yargs-parser';
+import type { CommandDefinition, Invocation } from './command.ts';
+import { commandIndex } from './command-index.ts';
+import type { OptionTable } from './option.ts';
+import { globalOptions, OptionValues } from './option.ts';
+
+const shortNames: ReadonlyMap<string, string> = new Map([
+  ['-h', '--help'],
+  ['-v', '--version'],
+]);
+
+/** A command's name and the arguments without it. */
+export interface SplitCommandLine {
+  readonly command: string | undefined;
+  readonly args: readonly string[];
+}
+
+/** Finds the command: the first argument that is neither a global option nor the value of one. */
+export async function splitCommandLine(argv: readonly string[]): Promise<SplitCommandLine> {
+  for (let index = 0; index < argv.length; index += 1) {
+    const argument = argv[index] ?? '';
+    if (!argument.startsWith('-') || argument === '-') {
+      return { command: argument, args: argv.toSpliced(index, 1) };
+    }
+    const long = shortNames.get(argument) ?? argument;
+    const name = long.replace(/^--?/, '').replace(/=.*$/s, '');
+    const definition = Object.hasOwn(globalOptions, name) ? globalOptions[name] : undefined;
+    if (definition === undefined) {
+      throw new EdisError(
+        'usage',
+        `unknown option ${argument}${await didYouMean(name, globalOptions)}; see edis --help`,
+      );
+    }
+    if (definition.kind !== 'flag' && !argument.includes('=')) index += 1;
+  }
+  return { command: undefined, args: argv };
+}
+
+export async function unknownCommand(name: string): Promise<EdisError> {
+  const { nearest } = await import('@edis/process');
+  const near = nearest(name, commandIndex.keys());
+  const suggestion = near === undefined ? '' : `; did you mean ${near}?`;
+  return new EdisError('usage', `unknown command '${name}'${suggestion} (edis --help lists all)`);
+}
+
+/** Reads the options; positionals are counted by {@link checkPositionals}, after help was asked for or not. */
+export async function parseInvocation(
+  args: readonly string[],
+  table: OptionTable,
+  commandName: string,
+): Promise<Invocation> {
+  const options: OptionTable = { ...globalOptions, ...table };
+  const end = args.includes('--') ? args.indexOf('--') : args.length;
+  const given = args.map((argument, index) => (index < end ? shortNames.get(argument) : undefined) ?? argument);
+  checkFlagValues(given, options, commandName);
+  const names = Object.keys(options);
+  const ofKind = (kind: string) => names.filter((name) => options[name]?.kind === kind);
+  const parsed = parser([...given], {
+    string: [...ofKind('text'), ...ofKind('list')],
+    array: ofKind('list'),
+    boolean: ofKind('flag'),
+    configuration: {
+      'boolean-negation': false,
+      'camel-case-expansion': false,
+      'dot-notation': false,
+      'greedy-arrays': false,
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'short-option-groups': false,
+      'strip-aliased': true,
+    },
+  });
+  const values = new Map<string, string | boolean | readonly string[]>();
+  for (const [name, value] of Object.entries(parsed)) {
+    if (name === '_') continue;
+    values.set(name, await checkValue(name, value, options, commandName));
+  }
+  return { positionals: parsed._.map(String), options: new OptionValues(values) };
+}
+
+export function checkPositionals(command: CommandDefinition, { positionals }: Invocation): void {
+  const { name, minPositionals, maxPositionals } = command;
+  const usage = `usage: edis ${name} ${command.positionals}`.trimEnd();
+  if (positionals.length < minPositionals) {
+    const missing = command.positionals.split(' ')[positionals.length] ?? 'an argument';
+    throw new EdisError('usage', `${name}: ${missing} is missing; ${usage}`);
+  }
+  if (positionals.length > maxPositionals) {
+    throw new EdisError('usage', `${name}: '${positionals[maxPositionals]}' is one argument too many; ${usage}`);
+  }
+}
+
+async function checkValue(name: string, value: unknown, options: OptionTable, commandName: string) {
+  const kind = Object.hasOwn(options, name) ? options[name]?.kind : undefined;
+  if (kind === undefined) {
+    const dashes = name.length === 1 ? '-' : '--';
+    throw new EdisError(
+      'usage',
+      `unknown option ${dashes}${name}${await didYouMean(name, options)}; see edis ${commandName} --help ` +
+        '(a key or value that begins with - goes after --)',
+    );
+  }
+  if (kind === 'flag' && typeof value === 'boolean') return value;
+  if (kind === 'list' && Array.isArray(value) && value.length > 0) return value.map(String);
+  if (kind === 'text' && typeof value === 'string' && value !== '') return value;
+  if (Array.isArray(value) && value.length > 1) throw new EdisError('usage', `--${name} is given more than once`);
+  throw new EdisError('usage', `--${name} needs a value; see edis ${commandName} --help`);
+}
+
+/** yargs-parser takes `--json=maybe` for false. */
+function checkFlagValues(args: readonly string[], options: OptionTable, commandName: string): void {
+  for (const argument of args) {
+    if (argument === '--') return;
+    const [, name, value] = /^--([^=]+)=(.*)$/s.exec(argument) ?? [];
+    if (name === undefined || !Object.hasOwn(options, name) || options[name]?.kind !== 'flag') continue;
+    if (value !== 'true' && value !== 'false') {
+      throw new EdisError('usage', `--${name} takes no value, got '${value}'; see edis ${commandName} --help`);
+    }
+  }
+}
+
+async function didYouMean(name: string, options: OptionTable): Promise<string> {
+  const { nearest } = await import('@edis/process');
+  const near = nearest(name, Object.keys(options));
+  return near === undefined ? '' : `; did you mean --${near}?`;
+}

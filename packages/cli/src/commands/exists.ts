@@ -1,0 +1,23 @@
+import type { CommandDefinition } from '../command.ts';
+import { readOptionsOf, withClient } from '../connection.ts';
+import { exitCodes } from '../exit-code.ts';
+import { readOptions } from '../option.ts';
+
+export const exists: CommandDefinition = {
+  name: 'exists',
+  positionals: 'KEY',
+  minPositionals: 1,
+  maxPositionals: 1,
+  options: readOptions,
+  examples: [['exists greeting && echo yes', 'exit code 0: there is a record, 1: there is none']],
+  async run({ positionals: [key = ''], options }, context) {
+    const { output, settings } = context;
+    const readOptions = await readOptionsOf(options);
+    return withClient(context, async (client) => {
+      const found = await client.exists(key, readOptions);
+      if (settings.json) await output.json({ key, exists: found });
+      else await output.line(String(found));
+      return found ? exitCodes.done : exitCodes.negative;
+    });
+  },
+};

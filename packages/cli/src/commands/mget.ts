@@ -1,0 +1,31 @@
+import type { CommandDefinition } from '../command.ts';
+import { readOptionsOf, withClient } from '../connection.ts';
+import { exitCodes } from '../exit-code.ts';
+import { readOptions } from '../option.ts';
+import { recordJson, showKey } from '../record-view.ts';
+
+export const mget: CommandDefinition = {
+  name: 'mget',
+  positionals: 'KEY …',
+  minPositionals: 1,
+  maxPositionals: Number.POSITIVE_INFINITY,
+  options: readOptions,
+  examples: [
+    ['mget user:1 user:2', 'a line for each: key, tab, value'],
+    ['mget user:1 user:2 --json', 'a JSON document for each'],
+  ],
+  async run({ positionals: keys, options }, context) {
+    const { output, settings } = context;
+    const readOptions = await readOptionsOf(options);
+    return withClient(context, async (client) => {
+      const records = await client.mget(keys, readOptions);
+      for (const [index, record] of records.entries()) {
+        const key = keys[index] ?? '';
+        if (settings.json) await output.json(record === undefined ? { key, value: null } : recordJson(record));
+        else if (record === undefined) output.note(`edis: not found: ${key}`);
+        else await output.line(`${key}\t${showKey(record.value)}`);
+      }
+      return records.includes(undefined) ? exitCodes.negative : exitCodes.done;
+    });
+  },
+};

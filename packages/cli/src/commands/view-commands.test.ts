@@ -1,0 +1,135 @@
+import type { NodeStats } from '@edis/core';
+import { EdisError } from '@edis/core';
+import { expect, test } from 'vitest';
+import { FakeClient } from '../testing/fake-client.ts';
+import { runFake } from '../testing/fake-world.ts';
+
+test('topology --json tells process ids of this host only', async () => {
+  const { exitCode, stdout } = await runFake(['topology', '--json']);
+  expect(exitCode).toBe(0);
+  expect(JSON.parse(stdout.text)).toEqual({
+    cluster: 'c1',
+    revision: 7,
+    formed: true,
+    initialShards: 1,
+    waitsFor: ['one more write shard'],
+    infos: [{ node: 'info', pid: 10, endpoints: { default: 'localhost:7400' } }],
+    keyspaces: [{ name: 'default', strategy: 'hash', slots: [{ from: 0, to: 16_383, shard: 's1' }] }],
+    shards: [
+      {
+        shard: 's1',
+        epoch: 3,
+        slots: 16_384,
+        members: [
+          {
+            node: 'write-shard-1',
+            store: 'store-1',
+            role: 'primary',
+            alive: true,
+            serving: true,
+            position: 42,
+            lag: 0,
+            lagMs: 0,
+            pid: 11,
+            endpoints: { default: 'localhost:7410' },
+          },
+          {
+            node: 'read-shard-1-1',
+            store: 'store-2',
+            role: 'learner',
+            alive: true,
+            serving: true,
+            position: 40,
+            lag: 2,
+            lagMs: 30,
+            endpoints: { internal: 'read-shard-1:7410', host: 'localhost:7411' },
+          },
+        ],
+      },
+    ],
+  });
+});
+
+test('topology is a table with a line for each member and what the cluster waits for', async () => {
+  const { stdout } = await runFake(['topology']);
+  const lines = stdout.text.trimEnd().split('\n');
+  expect(lines).toContain('not complete: one more write shard');
+  expect(lines.at(-2)).toMatch(/^s1 +16384 +3 +write-shard-1 +primary +serving +42 +– +11 +localhost:7410$/);
+  expect(lines.at(-1)).toMatch(/^s1 +16384 +3 +read-shard-1-1 +learner +serving +40 +2 \(30 ms\) +internal=/);
+});
+
+const figures: NodeStats = {
+  node: 'write-shard-1',
+  shard: 's1',
+  role: 'primary',
+  lastEntry: { epoch: 3, position: 42 },
+  syncedPosition: 42,
+  visiblePosition: 42,
+  viewPosition: 40,
+  recordCount: 1234,
+  recordBytes: 3 * 1024 * 1024,
+  contentHash: '00000000000000ff',
+  queueOperations: 3,
+  queueBytes: 300,
+  overlayBytes: 2048,
+  readCount: 1,
+  writeCount: 2,
+  busyCount: 0,
+  cacheHitCount: 3,
+  cacheMissCount: 1,
+  logBytes: 100,
+  logFirstPosition: 1,
+  lagEntries: 0,
+  stalenessMs: 0,
+  residentBytes: 120 * 1024 * 1024,
+  followerCount: 1,
+  operationsPerSecond: 5000,
+  repeatedCount: 0,
+  snapshotCount: 0,
+};
+
+function clientWithStats(): FakeClient {
+  const client = new FakeClient();
+  client.statsReplies = [
+    { node: 'write-shard-1', shard: 's1', stats: figures },
+    { node: 'read-shard-1-1', shard: 's1', error: new EdisError('unreachable', 'nobody answers') },
+  ];
+  return client;
+}
+
+test('stats is a table, and a node that does not answer is named with its cause', async () => {
+  const { exitCode, stdout } = await runFake(['stats'], { client: clientWithStats() });
+  expect(exitCode).toBe(0);
+  expect(stdout.text).toMatch(
+    /s1 +write-shard-1 +primary +1 234 +3\.0 MiB +5 000 +– +3 +2\.0 KiB +75 % +42 +100 B +120 MiB/,
+  );
+  expect(stdout.text).toContain('read-shard-1-1 (s1) does not answer: nobody answers');
+});
+
+test('stats --json is one document with all figures', async () => {
+  const { stdout } = await runFake(['stats', '--json'], { client: clientWithStats() });
+  expect(JSON.parse(stdout.text)).toEqual({
+    nodes: [
+      figures,
+      { node: 'read-shard-1-1', shard: 's1', error: { code: 'unreachable', message: 'nobody answers' } },
+    ],
+  });
+});
+
+test('locate tells slot, shard, members, and who reads and why', async () => {
+  const { stdout } = await runFake(['locate', 'user:{7}:name']);
+  expect(stdout.text).toContain("slot      99: CRC-16 of '7', the part in braces, modulo 16384");
+  expect(stdout.text).toContain('reads     read-shard-1-1: the only usable replica of s1');
+  expect(stdout.text).toContain('writes    write-shard-1: the primary');
+  const json = await runFake(['locate', 'k', '--json']);
+  expect(JSON.parse(json.stdout.text)).toMatchObject({ key: 'k', slot: 99, shard: 's1', readers: ['read-shard-1-1'] });
+});
+
+test.each([
+  [async () => true, 0, '{"address":"localhost:7410","serving":true}\n'],
+  [async () => false, 3, '{"address":"localhost:7410","serving":false}\n'],
+  [() => Promise.reject(new EdisError('unreachable', 'nobody')), 3, ''],
+])('health turns what the probe %o finds into an exit code', async (probe, expected, printed) => {
+  const { exitCode, stdout } = await runFake(['health', 'localhost:7410', '--json'], { world: { probe } });
+  expect([exitCode, stdout.text]).toEqual([expected, printed]);
+});

@@ -1,0 +1,56 @@
+import type { Client, GetOptions } from '@edis/client';
+import { EdisError } from '@edis/core';
+import type { CommandContext } from './command.ts';
+import type { OptionValues } from './option.ts';
+import { durationMs } from './settings.ts';
+
+/** Runs one command's calls on a client of its own. */
+export async function withClient<Result>(
+  context: CommandContext,
+  work: (client: Client) => Promise<Result>,
+): Promise<Result> {
+  const { info, network, keyspace, timeoutMs } = context.settings;
+  const client = await connectOrAdvise(context, () => context.connect({ info, network, keyspace, timeoutMs }));
+  try {
+    return await work(client);
+  } finally {
+    await client.close();
+  }
+}
+
+async function connectOrAdvise(context: CommandContext, connect: () => Promise<Client>): Promise<Client> {
+  try {
+    return await connect();
+  } catch (caught) {
+    const error = EdisError.from(caught);
+    if (error.code !== 'unreachable' && error.code !== 'deadline') throw error;
+    // Who named an address is told by the client's own message what to check.
+    if (context.settings.infoGiven) throw error;
+    const advice = 'start a cluster with `edis up`, or say where its info is with --info HOST:PORT';
+    throw new EdisError(error.code, `${error.message}; ${advice}`, { cause: error });
+  }
+}
+
+/** `--consistency`, `--max-staleness` and `--after`, checked against each other. */
+export async function readOptionsOf(options: OptionValues): Promise<GetOptions> {
+  const staleness = options.text('max-staleness');
+  const after = options.text('after');
+  const consistency = options.choice('consistency', ['eventual', 'session', 'bounded', 'strong']);
+  if (consistency === 'bounded' && staleness === undefined) {
+    throw new EdisError('usage', '--consistency bounded needs --max-staleness, for example --max-staleness 500ms');
+  }
+  if (staleness !== undefined && consistency !== undefined && consistency !== 'bounded') {
+    throw new EdisError('usage', `--max-staleness belongs to --consistency bounded, not to ${consistency}`);
+  }
+  if (after !== undefined && consistency !== undefined && consistency !== 'session') {
+    throw new EdisError('usage', `--after belongs to --consistency session, not to ${consistency}`);
+  }
+  if (after !== undefined && staleness !== undefined) {
+    throw new EdisError('usage', '--after and --max-staleness cannot be combined; choose one');
+  }
+  return {
+    ...(consistency === undefined ? {} : { consistency }),
+    ...(staleness === undefined ? {} : { maxStalenessMs: await durationMs('--max-staleness', staleness) }),
+    ...(after === undefined ? {} : { after }),
+  };
+}

@@ -1,0 +1,66 @@
+/**
+ * What a command prints: results on stdout, everything else on stderr.
+ *
+ * Guarantees: memory stays bounded, because a write waits until the reader took the one before; a reader that goes away
+ * (`edis mget … | head`) ends the output quietly, which is not an error of the command.
+ */
+import type { Writable } from 'node:stream';
+
+export class Output {
+  readonly isTerminal: boolean;
+  /** Of the terminal; undefined without one. */
+  readonly columns: number | undefined;
+  readonly #stdout: Writable;
+  readonly #stderr: Writable;
+  #closed = false;
+
+  constructor(stdout: Writable, stderr: Writable, terminal: { isTerminal: boolean; columns: number | undefined }) {
+    this.#stdout = stdout;
+    this.#stderr = stderr;
+    this.isTerminal = terminal.isTerminal;
+    this.columns = terminal.columns;
+    stdout.on('error', () => {
+      this.#closed = true;
+    });
+    // Nobody reads the errors any more: there is nowhere left to say so.
+    stderr.on('error', () => {});
+  }
+
+  /** The reader has gone away; what is written now is lost. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  async write(data: string | Uint8Array): Promise<void> {
+    if (this.#closed) return;
+    await new Promise<void>((resolve) => {
+      // The callback is called with an error too, which the listener above has then seen.
+      this.#stdout.write(data, () => resolve());
+    });
+  }
+
+  line(text: string): Promise<void> {
+    return this.write(`${text}\n`);
+  }
+
+  json(value: unknown): Promise<void> {
+    return this.line(JSON.stringify(value));
+  }
+
+  /** A line for people. */
+  note(text: string): void {
+    this.#stderr.write(`${text}\n`);
+  }
+
+  async flush(): Promise<void> {
+    await Promise.all([
+      new Promise<void>((resolve) => {
+        if (this.#closed) resolve();
+        else this.#stdout.write('', () => resolve());
+      }),
+      new Promise<void>((resolve) => {
+        this.#stderr.write('', () => resolve());
+      }),
+    ]);
+  }
+}

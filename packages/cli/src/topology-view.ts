@@ -1,0 +1,93 @@
+import type { ClusterDescription, Endpoint, InfoNode, Member, NodeReport, Shard } from '@edis/core';
+
+/**
+ * `edis topology` as JSON. Process ids are told only where they mean something: of processes of this machine and
+ * container.
+ */
+export function topologyJson({ topology, reports, waitsFor }: ClusterDescription, host: string) {
+  return {
+    cluster: topology.cluster,
+    revision: topology.revision,
+    formed: topology.formed,
+    initialShards: topology.initialShards,
+    waitsFor,
+    infos: topology.infos.map((info) => ({
+      node: info.node,
+      ...localPid(info, host),
+      endpoints: endpointsJson(info.endpoints),
+    })),
+    keyspaces: topology.keyspaces.map(({ name, strategy, slots }) => ({ name, strategy, slots })),
+    shards: sortByShard(topology.shards).map((shard) => ({
+      shard: shard.shard,
+      epoch: shard.epoch,
+      slots: slotsOf({ topology }, shard.shard),
+      members: shard.members.map((member) => memberJson(member, reports.get(member.store), host)),
+    })),
+  };
+}
+
+function memberJson(member: Member, report: NodeReport | undefined, host: string) {
+  return {
+    node: member.node,
+    store: member.store,
+    role: member.role,
+    alive: member.alive,
+    serving: report?.serving ?? false,
+    position: report?.applied.position ?? null,
+    lag: report?.lagEntries ?? null,
+    lagMs: report?.lagMs ?? null,
+    ...localPid(member, host),
+    endpoints: endpointsJson(member.endpoints),
+  };
+}
+
+function localPid(node: { readonly host: string; readonly pid: number }, host: string): { pid?: number } {
+  return node.pid > 0 && node.host !== '' && node.host === host ? { pid: node.pid } : {};
+}
+
+/** A node with one endpoint need not name its network. */
+const unnamedNetwork = 'default';
+
+function endpointsJson(endpoints: readonly Endpoint[]): Record<string, string> {
+  return Object.fromEntries(endpoints.map(({ network, address }) => [network || unnamedNetwork, address]));
+}
+
+/** s2 before s10; info has them in the order in which they came. */
+export function sortByShard<Row extends { readonly shard: string }>(rows: readonly Row[]): Row[] {
+  return rows.toSorted((left, right) => left.shard.localeCompare(right.shard, 'en', { numeric: true }));
+}
+
+/** How many slots of all keyspaces a shard owns. */
+export function slotsOf({ topology }: Pick<ClusterDescription, 'topology'>, shard: string): number {
+  return topology.keyspaces
+    .flatMap((keyspace) => keyspace.slots)
+    .filter((range) => range.shard === shard)
+    .reduce((sum, { from, to }) => sum + to - from + 1, 0);
+}
+
+export function showEndpoints({ endpoints }: Pick<InfoNode, 'endpoints'>): string {
+  return endpoints.map(({ network, address }) => (network === '' ? address : `${network}=${address}`)).join(' ');
+}
+
+export interface MemberRow {
+  readonly shard: Shard;
+  readonly member: Member;
+  readonly report: NodeReport | undefined;
+}
+
+export function memberRows({ topology, reports }: ClusterDescription): MemberRow[] {
+  return sortByShard(topology.shards).flatMap((shard) =>
+    shard.members.map((member) => ({ shard, member, report: reports.get(member.store) })),
+  );
+}
+
+export function showState(member: Member, report: NodeReport | undefined): string {
+  if (!member.alive) return 'down';
+  return report?.serving === true ? 'serving' : 'not serving yet';
+}
+
+export function showLag({ member, report }: MemberRow): string {
+  if (report === undefined || !member.alive) return '?';
+  if (member.role === 'primary') return '–';
+  return report.lagEntries === 0 ? '0' : `${report.lagEntries} (${report.lagMs} ms)`;
+}

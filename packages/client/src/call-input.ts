@@ -1,0 +1,95 @@
+/**
+ * What callers give, checked and in the form in which it travels. Everything that can be refused without asking the
+ * cluster is refused here, with an 'invalid-argument' that names the limit.
+ */
+import {
+  type ByteString,
+  type Bytes,
+  type Condition,
+  checkKey,
+  checkMetadata,
+  checkValue,
+  EdisError,
+  type Fault,
+  type Metadata,
+} from '@edis/core';
+import type { ConditionalPutOptions, Key, Value } from './options.ts';
+
+/** A key as the bytes that hash and travel. */
+export function keyBytes(key: Key): ByteString {
+  let bytes: ByteString;
+  if (typeof key === 'string') bytes = isAscii(key) ? key : encodeText(key, 'key').toString('latin1');
+  else if (key instanceof Uint8Array) bytes = viewOf(key).toString('latin1');
+  else throw invalid(`the key is ${typeName(key)}; give a string or a Uint8Array`);
+  refuse(checkKey(bytes));
+  return bytes;
+}
+
+export function valueBytes(value: Value): Bytes {
+  let bytes: Bytes;
+  if (typeof value === 'string') bytes = isAscii(value) ? value : encodeText(value, 'value');
+  else if (value instanceof Uint8Array) bytes = value;
+  else throw invalid(`the value is ${typeName(value)}; give a string or a Uint8Array`);
+  refuse(checkValue(bytes));
+  return bytes;
+}
+
+export function checkedMetadata(metadata: Metadata | undefined): Metadata | undefined {
+  if (metadata === undefined) return undefined;
+  if (metadata === null || typeof metadata !== 'object') {
+    throw invalid(`the metadata is ${typeName(metadata)}; give an object of strings`);
+  }
+  for (const [name, text] of Object.entries(metadata)) {
+    if (typeof text !== 'string')
+      throw invalid(`metadata field ${JSON.stringify(name)} is ${typeName(text)}; give a string`);
+  }
+  refuse(checkMetadata(metadata));
+  return metadata;
+}
+
+const absent: Condition = Object.freeze({ kind: 'absent' });
+
+export function conditionOf(options: Pick<ConditionalPutOptions, 'ifAbsent' | 'ifVersion'>): Condition | undefined {
+  const { ifAbsent, ifVersion } = options;
+  if (ifVersion === undefined) return ifAbsent === true ? absent : undefined;
+  if (ifAbsent === true) throw invalid('ifAbsent and ifVersion exclude each other; give one of them');
+  if (!Number.isSafeInteger(ifVersion) || ifVersion < 1) {
+    throw invalid(`ifVersion is ${ifVersion}; give the version that a result had`);
+  }
+  return { kind: 'version', version: ifVersion };
+}
+
+/** Short texts are looked at here: for them a call into the runtime costs more than the loop. */
+const maxLoopLength = 48;
+
+function isAscii(text: string): boolean {
+  if (text.length > maxLoopLength) return Buffer.byteLength(text, 'utf8') === text.length;
+  for (let index = 0; index < text.length; index++) {
+    if (text.charCodeAt(index) > 0x7f) return false;
+  }
+  return true;
+}
+
+/** UTF-8 has no form for half a surrogate pair; two different texts would become the same bytes. */
+function encodeText(text: string, what: string): Buffer {
+  if (/\p{Surrogate}/u.test(text)) {
+    throw invalid(`the ${what} has half a surrogate pair, which UTF-8 cannot store; give it as a Uint8Array`);
+  }
+  return Buffer.from(text, 'utf8');
+}
+
+function viewOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function typeName(value: unknown): string {
+  return value === null ? 'null' : typeof value;
+}
+
+function refuse(fault: Fault | undefined): void {
+  if (fault !== undefined) throw invalid(fault.message);
+}
+
+function invalid(message: string): EdisError {
+  return new EdisError('invalid-argument', message);
+}

@@ -1,0 +1,330 @@
+/**
+ * Brings every operation to its end: routes it, sends it, waits, repeats, and settles its promise exactly once.
+ *
+ * Guarantees: an operation ends at its deadline at the latest (a sweep is late by at most two of its intervals and
+ * never early); a write is repeated only under its own operation id; a sequence is finished exactly when its promise
+ * is settled. The runner never keeps the process alive when nothing is unfinished.
+ */
+import {
+  type BackoffLimits,
+  type BatchResponse,
+  backoffMs,
+  EdisError,
+  type Outcome,
+  type Topology,
+  unreachable,
+} from '@edis/core';
+import { AbortWatch } from './abort-watch.ts';
+import { DeadlineList } from './deadline-list.ts';
+import { type Attempt, type Decision, decide } from './decide.ts';
+import type { CancelTimer, Environment } from './environment.ts';
+import { abortedError, answeredError, closedError, deadlineError } from './failure.ts';
+import type { ConnectionOwner, NodeConnection } from './node-connection.ts';
+import type { Obstacle } from './obstacle.ts';
+import type { ClientConfig } from './options.ts';
+import type { PendingDelete, PendingGet, PendingOperation, PendingPut } from './pending-operation.ts';
+import { RouteTable } from './route-table.ts';
+import type { ShardRoute } from './shard-route.ts';
+import type { TopologyWatch } from './topology-watch.ts';
+import type { Transport } from './transport.ts';
+
+/** Deadlines and waits are exact to two of these; finer would cost without use. */
+const sweepMs = 10;
+/** A sweep that comes so late finds answers unread, because the application held up the event loop. */
+const lateSweepMs = 250;
+/**
+ * Together with their bytes the bound of all that the client holds; beyond it the application must wait for results.
+ */
+const maxPendingOperations = 262_144;
+const maxPendingBytes = 256 * 1024 * 1024;
+/** Between attempts that nobody gave a time for. */
+const retryLimits: BackoffLimits = { baseMs: 20, maxMs: 500 };
+const windowRetryMs = 10;
+/** What was given up while it waited is let go of after that long. */
+const waitingPruneMs = 500;
+
+export class OperationRunner implements ConnectionOwner {
+  readonly routes: RouteTable;
+  readonly #watch: TopologyWatch;
+  readonly #environment: Environment;
+  readonly #unfinished = new DeadlineList();
+  readonly #aborts = new AbortWatch((operation) => this.#fail(operation, abortedError(operation)));
+  #pendingBytes = 0;
+  #waiting: PendingOperation[] = [];
+  /** When the waiting are to be looked at next. */
+  #nextWakeMs = Number.POSITIVE_INFINITY;
+  #cancelSweep: CancelTimer | undefined;
+  #lastSweepMs = 0;
+  #closed = false;
+  readonly #expire = (operation: PendingOperation): void => this.#fail(operation, deadlineError(operation));
+
+  constructor(
+    topology: Topology,
+    config: ClientConfig,
+    watch: TopologyWatch,
+    transport: Transport,
+    environment: Environment,
+  ) {
+    this.#watch = watch;
+    this.#environment = environment;
+    this.routes = new RouteTable(topology, config, this, transport, environment);
+    this.routes.update(topology, watch.dialledAddress);
+  }
+
+  get revision(): number {
+    return this.routes.topology.revision;
+  }
+
+  /** Begins an operation; its promise is settled from here on in any case. */
+  start(operation: PendingOperation, signal: AbortSignal | undefined): void {
+    if (this.#closed) {
+      operation.reject(new EdisError('closed', 'the client is closed; connect again'));
+      return;
+    }
+    if (this.#unfinished.count >= maxPendingOperations || this.#pendingBytes + operation.bytes > maxPendingBytes) {
+      operation.reject(this.#overloaded());
+      return;
+    }
+    if (signal !== undefined) {
+      operation.signal = signal;
+      if (signal.aborted) {
+        operation.reject(abortedError(operation));
+        return;
+      }
+      this.#aborts.add(signal, operation);
+    }
+    this.#pendingBytes += operation.bytes;
+    const nowMs = this.#environment.nowMs();
+    this.#unfinished.add(operation, nowMs);
+    if (this.#cancelSweep === undefined) this.#startSweeping(nowMs);
+    this.#dispatch(operation);
+  }
+
+  /** A new map: routes by it from now on. */
+  onTopology(topology: Topology): void {
+    if (this.#closed) return;
+    this.routes.update(topology, this.#watch.dialledAddress);
+    this.#wakeOnChange();
+  }
+
+  onReady(): void {
+    this.#wakeOnChange();
+  }
+
+  onOutcome(operation: PendingOperation, outcome: Outcome, connection: NodeConnection, response: BatchResponse): void {
+    const route = connection.route;
+    let mapIsNewer = false;
+    if (outcome.kind === 'wrong-shard' && outcome.topology !== undefined) {
+      // The map may have come with an earlier result of the same batch already.
+      mapIsNewer = this.#watch.offer(outcome.topology) || this.routes.routeOf(operation.slot) !== route;
+    }
+    if (operation.state === 'settled') return;
+    const isWrite = operation.kind !== 'get';
+    const decision = decide(outcome, { isWrite, atPrimary: route.primary === connection, mapIsNewer });
+    if (decision.kind === 'complete' && 'position' in outcome) {
+      const place = route.see(response.epoch, outcome.position);
+      const { stalenessMs } = response;
+      if (operation.complete(outcome, { place, servedBy: connection.servedBy, stalenessMs })) this.#finish(operation);
+      else
+        this.#fail(
+          operation,
+          new EdisError('protocol', `${connection.node} answered ${operation.kind} with ${outcome.kind}`),
+        );
+      return;
+    }
+    this.#carryOut(decision, operation);
+  }
+
+  onLost(operations: readonly PendingOperation[], sent: boolean): void {
+    for (const operation of operations) {
+      if (operation.state === 'settled') continue;
+      const connection = operation.connection;
+      const isWrite = operation.kind !== 'get';
+      const attempt: Attempt = { isWrite, atPrimary: connection?.route.primary === connection, mapIsNewer: false };
+      this.#carryOut(decide({ kind: 'lost', sent }, attempt), operation);
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#cancelSweep?.();
+    this.#cancelSweep = undefined;
+    for (const operation of this.#unfinished.all()) this.#fail(operation, closedError(operation));
+    this.#waiting = [];
+    this.routes.close();
+  }
+
+  #carryOut(decision: Decision, operation: PendingOperation): void {
+    switch (decision.kind) {
+      case 'complete':
+        // Only an outcome with a position completes; onOutcome has dealt with it.
+        return;
+      case 'again':
+        if (decision.unknown) operation.mayBeApplied = true;
+        if (decision.toPrimary) operation.toPrimary = true;
+        this.#dispatch(operation);
+        return;
+      case 'wait':
+        if (decision.unknown) operation.mayBeApplied = true;
+        this.#waitFor(
+          decision.obstacle,
+          operation,
+          this.#delayMs(operation, decision.retryAfterMs),
+          decision.wakesOnChange,
+        );
+        return;
+      case 'fail':
+        this.#fail(operation, answeredError(operation, decision.error));
+        return;
+      default:
+        unreachable(decision);
+    }
+  }
+
+  #dispatch(operation: PendingOperation): void {
+    const keyspace = this.routes.keyspace;
+    if (keyspace === undefined) {
+      this.#fail(operation, this.routes.noSuchKeyspace());
+      return;
+    }
+    const route = this.routes.routeOf(operation.slot);
+    if (route === undefined) {
+      this.#waitFor('not-formed', operation, Number.POSITIVE_INFINITY, true);
+      return;
+    }
+    operation.keyspace = keyspace.id;
+    if (operation.kind === 'get') this.#dispatchRead(operation, route);
+    else this.#dispatchWrite(operation, route);
+  }
+
+  #dispatchWrite(operation: PendingPut | PendingDelete, route: ShardRoute): void {
+    const primary = route.primary;
+    if (primary?.reachable !== true) {
+      this.#waitForConnection(operation, primary);
+      return;
+    }
+    if (operation.sequence === 0) {
+      operation.sequence = route.identity.next();
+      if (operation.sequence === 0) {
+        this.#waitFor('window-full', operation, windowRetryMs, false);
+        return;
+      }
+      operation.identity = route.identity;
+    } else if (operation.sentTimestamp !== 0) {
+      operation.firstSentTimestamp = operation.sentTimestamp;
+    }
+    primary.enqueue(operation);
+  }
+
+  #dispatchRead(operation: PendingGet, route: ShardRoute): void {
+    const primary = route.primary;
+    const strong = operation.consistency === 'strong';
+    // A primary that is away cannot help a read that a replica has passed on; another replica may.
+    const toPrimary = strong || (operation.toPrimary && primary?.reachable === true);
+    const target = toPrimary ? primary : route.pickReader();
+    if (target?.reachable !== true) {
+      this.#waitForConnection(operation, target);
+      return;
+    }
+    if (operation.consistency === 'session') operation.after = route.after(operation.token);
+    target.enqueue(operation);
+  }
+
+  #waitForConnection(operation: PendingOperation, connection: NodeConnection | undefined): void {
+    operation.connection = connection;
+    this.#waitFor('not-connected', operation, Number.POSITIVE_INFINITY, true);
+  }
+
+  #waitFor(obstacle: Obstacle, operation: PendingOperation, delayMs: number, wakesOnChange: boolean): void {
+    operation.state = 'waiting';
+    operation.obstacle = obstacle;
+    operation.waits += 1;
+    operation.wakesOnChange = wakesOnChange;
+    const nowMs = this.#environment.nowMs();
+    operation.wakeAtMs = nowMs + delayMs;
+    this.#nextWakeMs = Math.min(this.#nextWakeMs, operation.wakeAtMs, nowMs + waitingPruneMs);
+    this.#waiting.push(operation);
+  }
+
+  #delayMs(operation: PendingOperation, retryAfterMs: number): number {
+    const random = this.#environment.random();
+    // Everybody who was told the same time would come back together.
+    if (retryAfterMs > 0) return retryAfterMs * (1 + random);
+    return Math.max(1, backoffMs(operation.waits, retryLimits, random));
+  }
+
+  #wakeOnChange(): void {
+    this.#wake((operation) => operation.wakesOnChange);
+  }
+
+  #wakeDue(nowMs: number): void {
+    this.#nextWakeMs = Number.POSITIVE_INFINITY;
+    this.#wake((operation) => operation.wakeAtMs <= nowMs);
+    if (this.#waiting.length === 0) return;
+    let nextMs = nowMs + waitingPruneMs;
+    for (const operation of this.#waiting) nextMs = Math.min(nextMs, operation.wakeAtMs);
+    this.#nextWakeMs = nextMs;
+  }
+
+  #wake(isDue: (operation: PendingOperation) => boolean): void {
+    if (this.#waiting.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const operation of waiting) {
+      if (operation.state !== 'waiting') continue;
+      if (isDue(operation)) {
+        operation.toPrimary = false;
+        this.#dispatch(operation);
+      } else {
+        this.#waiting.push(operation);
+      }
+    }
+  }
+
+  #startSweeping(nowMs: number): void {
+    this.#lastSweepMs = nowMs;
+    this.#cancelSweep = this.#environment.every(sweepMs, () => this.#sweep());
+  }
+
+  #sweep(): void {
+    if (this.#unfinished.count === 0) {
+      this.#cancelSweep?.();
+      this.#cancelSweep = undefined;
+      return;
+    }
+    const nowMs = this.#environment.nowMs();
+    const isLate = nowMs - this.#lastSweepMs > lateSweepMs;
+    this.#lastSweepMs = nowMs;
+    if (isLate) {
+      // Nobody is blamed before the answers that wait have been read; the next sweep decides.
+      for (const connection of this.routes.connections) connection.restartPatience(nowMs);
+      return;
+    }
+    this.#unfinished.forEachExpired(nowMs, this.#expire);
+    if (nowMs >= this.#nextWakeMs) this.#wakeDue(nowMs);
+    for (const connection of this.routes.connections) connection.checkStalled(nowMs);
+  }
+
+  #fail(operation: PendingOperation, error: EdisError): void {
+    if (operation.state === 'settled') return;
+    operation.connection?.forget(operation);
+    this.#finish(operation);
+    operation.reject(error);
+  }
+
+  #finish(operation: PendingOperation): void {
+    operation.state = 'settled';
+    operation.connection = undefined;
+    this.#unfinished.remove(operation);
+    this.#pendingBytes -= operation.bytes;
+    if (operation.kind !== 'get') operation.identity?.finish(operation.sequence);
+    if (operation.signal !== undefined) this.#aborts.remove(operation.signal, operation);
+  }
+
+  #overloaded(): EdisError {
+    const held = `${this.#unfinished.count} operations with ${this.#pendingBytes} bytes`;
+    const bound = `at most ${maxPendingOperations} with ${maxPendingBytes} bytes`;
+    return new EdisError('busy', `the client holds ${held} unfinished, ${bound}; await results before sending more`);
+  }
+}

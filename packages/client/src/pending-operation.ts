@@ -1,0 +1,261 @@
+/**
+ * One call of the public interface, from its start to its end. The object is at the same time what travels (it has the
+ * shape of core's operations, so nothing is copied for a batch), an entry of the in-flight table, and an element
+ * of the list of deadlines: an operation costs one object and one promise.
+ */
+import type {
+  Ack,
+  ByteString,
+  Bytes,
+  Condition,
+  Consistency,
+  DeleteOperation,
+  EdisError,
+  GetOperation,
+  Metadata,
+  Outcome,
+  Position,
+  PutOperation,
+  SessionToken,
+} from '@edis/core';
+import type { NodeConnection } from './node-connection.ts';
+import type { Obstacle } from './obstacle.ts';
+import type { Key } from './options.ts';
+import {
+  type AnswerPlace,
+  CompletedDelete,
+  CompletedPut,
+  type DeleteResult,
+  FoundRecord,
+  type GetResult,
+  type NotApplied,
+  type PutResult,
+  type ServedBy,
+  UnmetWrite,
+} from './results.ts';
+import type { WriteIdentity } from './write-identity.ts';
+
+/** Who gave an answer, and where it stands. */
+export interface Answer {
+  readonly place: AnswerPlace;
+  readonly servedBy: ServedBy;
+  readonly stalenessMs: number;
+}
+
+/** `waiting`: for time, a map or a connection; `queued`: for its batch; `sent`: for its answer. */
+export type OperationState = 'new' | 'waiting' | 'queued' | 'sent' | 'settled';
+
+const overheadBytes = 64;
+const noMetadata: Metadata = Object.freeze({});
+
+abstract class PendingBase {
+  /** Place in the in-flight table of the connection that it was sent on. */
+  request = 0;
+  keyspace = 0;
+  readonly key: ByteString;
+  /** As the caller gave it. */
+  readonly callerKey: Key;
+  readonly slot: number;
+  /** Upper bound, roughly, of what it takes in a message. */
+  readonly bytes: number;
+  readonly timeoutMs: number;
+  deadlineMs = 0;
+  state: OperationState = 'new';
+  /** Where it waits to be sent or answered. */
+  connection: NodeConnection | undefined = undefined;
+  /** What it last waited for; says why it failed at its deadline. */
+  obstacle: Obstacle | undefined = undefined;
+  /** When a waiting operation is tried again. */
+  wakeAtMs = 0;
+  /** Whether a new map or connection wakes it before that. */
+  wakesOnChange = false;
+  /** Waits so far. */
+  waits = 0;
+  /** A replica sent it on to the primary. */
+  toPrimary = false;
+  /** Unknown until the end whether an earlier sending was carried out. */
+  mayBeApplied = false;
+  readonly reject: (error: EdisError) => void;
+  signal: AbortSignal | undefined = undefined;
+  /** Neighbours in the list of deadlines. */
+  earlier: PendingOperation | undefined = undefined;
+  later: PendingOperation | undefined = undefined;
+
+  constructor(call: CallParts, bytes: number, reject: (error: EdisError) => void) {
+    this.key = call.key;
+    this.callerKey = call.callerKey;
+    this.slot = call.slot;
+    this.timeoutMs = call.timeoutMs;
+    this.bytes = call.key.length + bytes + overheadBytes;
+    this.reject = reject;
+  }
+}
+
+/** What every operation begins with. */
+export interface CallParts {
+  readonly key: ByteString;
+  readonly callerKey: Key;
+  readonly slot: number;
+  readonly timeoutMs: number;
+}
+
+abstract class PendingWrite extends PendingBase {
+  sequence = 0;
+  firstSentTimestamp = 0;
+  /** The shard's timestamp that was known when it was sent first; 0: not sent yet. */
+  sentTimestamp = 0;
+  identity: WriteIdentity | undefined = undefined;
+  readonly ack: Ack;
+  readonly condition: Condition | undefined;
+
+  constructor(
+    call: CallParts,
+    ack: Ack,
+    condition: Condition | undefined,
+    bytes: number,
+    reject: (error: EdisError) => void,
+  ) {
+    super(call, bytes, reject);
+    this.ack = ack;
+    this.condition = condition;
+  }
+}
+
+export class PendingPut extends PendingWrite implements PutOperation {
+  readonly kind = 'put';
+  readonly value: Bytes;
+  readonly metadata: Metadata | undefined;
+  readonly resolve: (result: PutResult | NotApplied) => void;
+
+  constructor(
+    call: CallParts,
+    value: Bytes,
+    metadata: Metadata | undefined,
+    ack: Ack,
+    condition: Condition | undefined,
+    resolve: (result: PutResult | NotApplied) => void,
+    reject: (error: EdisError) => void,
+  ) {
+    super(call, ack, condition, value.length + (metadata === undefined ? 0 : metadataBytes(metadata)), reject);
+    this.value = value;
+    this.metadata = metadata;
+    this.resolve = resolve;
+  }
+
+  /** Hands the outcome to the caller; false: it is no outcome of a put. */
+  complete(outcome: Outcome, answer: Answer): boolean {
+    if (outcome.kind === 'put') this.resolve(new CompletedPut(this.callerKey, outcome.version, answer.place));
+    else if (outcome.kind === 'condition-failed') this.resolve(unmet(this.callerKey, outcome.version, answer.place));
+    else return false;
+    return true;
+  }
+}
+
+export class PendingDelete extends PendingWrite implements DeleteOperation {
+  readonly kind = 'delete';
+  readonly resolve: (result: DeleteResult | NotApplied) => void;
+
+  constructor(
+    call: CallParts,
+    ack: Ack,
+    condition: Condition | undefined,
+    resolve: (result: DeleteResult | NotApplied) => void,
+    reject: (error: EdisError) => void,
+  ) {
+    super(call, ack, condition, 0, reject);
+    this.resolve = resolve;
+  }
+
+  /** Hands the outcome to the caller; false: it is no outcome of a delete. */
+  complete(outcome: Outcome, answer: Answer): boolean {
+    if (outcome.kind === 'deleted') {
+      this.resolve(new CompletedDelete(this.callerKey, outcome.existed, outcome.version, answer.place));
+    } else if (outcome.kind === 'condition-failed') {
+      this.resolve(unmet(this.callerKey, outcome.version, answer.place));
+    } else return false;
+    return true;
+  }
+}
+
+/** How a read is to be answered. */
+export interface ReadParts {
+  readonly consistency: Consistency;
+  readonly maxStalenessMs: number;
+  /** Undefined: only what the client itself has seen. */
+  readonly token: SessionToken | undefined;
+}
+
+export class PendingGet extends PendingBase implements GetOperation {
+  readonly kind = 'get';
+  readonly consistency: Consistency;
+  readonly maxStalenessMs: number;
+  readonly token: SessionToken | undefined;
+  after: Position | undefined = undefined;
+  readonly omitValue: boolean;
+  readonly resolve: (result: GetResult | undefined) => void;
+
+  constructor(
+    call: CallParts,
+    read: ReadParts,
+    omitValue: boolean,
+    resolve: (result: GetResult | undefined) => void,
+    reject: (error: EdisError) => void,
+  ) {
+    super(call, 0, reject);
+    this.consistency = read.consistency;
+    this.maxStalenessMs = read.maxStalenessMs;
+    this.token = read.token;
+    this.omitValue = omitValue;
+    this.resolve = resolve;
+  }
+
+  /** Hands the outcome to the caller; false: it is no outcome of a get. */
+  complete(outcome: Outcome, answer: Answer): boolean {
+    if (outcome.kind === 'not-found') {
+      this.resolve(undefined);
+      return true;
+    }
+    if (outcome.kind !== 'found') return false;
+    const value = detached(outcome.value);
+    const metadata = outcome.metadata ?? noMetadata;
+    this.resolve(
+      new FoundRecord(
+        this.callerKey,
+        value,
+        metadata,
+        outcome.version,
+        answer.servedBy,
+        answer.stalenessMs,
+        answer.place,
+      ),
+    );
+    return true;
+  }
+}
+
+export type PendingOperation = PendingPut | PendingDelete | PendingGet;
+
+/** A value is copied when keeping it would keep more than this many times its bytes. */
+const maxPinnedRatio = 4;
+
+/**
+ * A value of its own: what arrives is a view on a whole message, and an application that keeps one small value of each
+ * would keep megabytes.
+ */
+function detached(value: Bytes): Uint8Array {
+  if (typeof value === 'string') return Buffer.from(value, 'latin1');
+  if (value.byteLength * maxPinnedRatio >= value.buffer.byteLength) return value;
+  const copy = Buffer.allocUnsafe(value.byteLength);
+  copy.set(value);
+  return copy;
+}
+
+function unmet(key: Key, version: number, place: AnswerPlace): NotApplied {
+  return new UnmetWrite(key, version === 0 ? undefined : version, place);
+}
+
+function metadataBytes(metadata: Metadata): number {
+  let bytes = 0;
+  for (const name in metadata) bytes += 3 * (name.length + (metadata[name]?.length ?? 0)) + 8;
+  return bytes;
+}

@@ -1,0 +1,136 @@
+/**
+ * Where each key goes, and the connections to all members: the newest map, made ready for use.
+ *
+ * Guarantees: an operation is routed by one map, never by parts of two; what the client has seen of a shard, the
+ * ids of its writes and its connections outlive every map that still has the shard or the member. A map of another
+ * cluster begins anew, because its positions and ids mean nothing to this one.
+ */
+import {
+  EdisError,
+  type Keyspace,
+  type Member,
+  networkOf,
+  pickEndpoint,
+  Router,
+  type SessionToken,
+  type Shard,
+  type ShardId,
+  type Topology,
+} from '@edis/core';
+import type { Environment } from './environment.ts';
+import { type ConnectionOwner, NodeConnection } from './node-connection.ts';
+import type { ClientConfig } from './options.ts';
+import { ShardRoute } from './shard-route.ts';
+import type { Transport } from './transport.ts';
+
+export class RouteTable {
+  readonly #config: ClientConfig;
+  readonly #owner: ConnectionOwner;
+  readonly #transport: Transport;
+  readonly #environment: Environment;
+  #router: Router;
+  #keyspace: Keyspace | undefined;
+  #network: string | undefined;
+  /** In the order of the map's shards. */
+  #routes: readonly ShardRoute[] = [];
+  #routesByShard = new Map<ShardId, ShardRoute>();
+  /** By store and address: a member that moved gets a new connection. */
+  #connections = new Map<string, NodeConnection>();
+
+  constructor(
+    topology: Topology,
+    config: ClientConfig,
+    owner: ConnectionOwner,
+    transport: Transport,
+    environment: Environment,
+  ) {
+    this.#config = config;
+    this.#owner = owner;
+    this.#transport = transport;
+    this.#environment = environment;
+    this.#router = new Router(topology);
+  }
+
+  get topology(): Topology {
+    return this.#router.topology;
+  }
+
+  /** Undefined: the map has no keyspace of that name. */
+  get keyspace(): Keyspace | undefined {
+    return this.#keyspace;
+  }
+
+  get connections(): Iterable<NodeConnection> {
+    return this.#connections.values();
+  }
+
+  /** What the client has seen of all shards. */
+  get token(): SessionToken {
+    const positions = new Map();
+    for (const route of this.#routesByShard.values()) {
+      if (route.seen !== undefined) positions.set(route.shard, route.seen);
+    }
+    return { cluster: this.topology.cluster, positions };
+  }
+
+  /** Who owns a slot of the client's keyspace; undefined: nobody. */
+  routeOf(slot: number): ShardRoute | undefined {
+    if (this.#keyspace === undefined) return undefined;
+    return this.#routes[this.#router.shardIndexOf(this.#keyspace.id, slot)];
+  }
+
+  /** The address at which this client reaches a member. */
+  addressOf(member: Member): string {
+    return pickEndpoint(member.endpoints, this.#network)?.address ?? '';
+  }
+
+  /** Routes by a new map from now on; `dialledInfo` is the info address that the client reached. */
+  update(topology: Topology, dialledInfo: string): void {
+    const dropped = new Set(this.#connections.values());
+    const keepsHistory = topology.cluster === this.topology.cluster;
+    const knownRoutes = keepsHistory ? this.#routesByShard : new Map<ShardId, ShardRoute>();
+    const knownConnections = keepsHistory ? this.#connections : new Map<string, NodeConnection>();
+    this.#network = this.#config.network ?? networkOf(topology, dialledInfo);
+    this.#router = new Router(topology);
+    this.#keyspace = topology.keyspaces.find((keyspace) => keyspace.name === this.#config.keyspace);
+    this.#routesByShard = new Map();
+    this.#connections = new Map();
+    for (const shard of topology.shards) {
+      const route = knownRoutes.get(shard.shard) ?? new ShardRoute(topology.cluster, shard.shard, this.#environment);
+      this.#routesByShard.set(shard.shard, route);
+      this.#updateRoute(route, shard, knownConnections);
+    }
+    this.#routes = [...this.#routesByShard.values()];
+    // Only now, because what the dropped ones hand back is routed anew.
+    for (const connection of this.#connections.values()) dropped.delete(connection);
+    for (const connection of dropped) connection.close();
+  }
+
+  noSuchKeyspace(): EdisError {
+    const names = this.topology.keyspaces.map((keyspace) => keyspace.name).join(', ');
+    return new EdisError('no-such-keyspace', `there is no keyspace ${this.#config.keyspace}; the cluster has ${names}`);
+  }
+
+  close(): void {
+    for (const connection of this.#connections.values()) connection.close();
+  }
+
+  #updateRoute(route: ShardRoute, shard: Shard, known: ReadonlyMap<string, NodeConnection>): void {
+    const replicas: NodeConnection[] = [];
+    route.epoch = shard.epoch;
+    route.primary = undefined;
+    for (const member of shard.members) {
+      const address = this.addressOf(member);
+      const name = `${member.store} ${address}`;
+      const { node, role } = member;
+      const connection =
+        known.get(name) ??
+        new NodeConnection({ node, address, route, role }, this.#owner, this.#transport, this.#environment);
+      this.#connections.set(name, connection);
+      connection.setAlive(member.alive);
+      if (member.store === shard.primary) route.primary = connection;
+      else if (member.role === 'replica') replicas.push(connection);
+    }
+    route.replicas = replicas;
+  }
+}

@@ -1,0 +1,142 @@
+import type { Client } from '@edis/client';
+import { TestCluster, waitFor } from '@edis/testkit';
+import { expect, test } from 'vitest';
+import { sharedHash } from './shared-hash.ts';
+
+const callers = 64;
+
+/** Writers that remember what was acknowledged; unknown outcomes are written again under the next number. */
+class Load {
+  readonly acknowledged = new Map<string, string>();
+  readonly attempted = new Map<string, Set<string>>();
+  #stopped = false;
+  readonly #done: Promise<unknown>;
+
+  constructor(client: Client) {
+    this.#done = Promise.all(Array.from({ length: callers }, (_, caller) => this.#write(client, caller)));
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#done;
+  }
+
+  async #write(client: Client, caller: number): Promise<void> {
+    for (let count = 0; !this.#stopped; count += 1) {
+      const key = `caller-${caller}-${count % 50}`;
+      const value = `${caller}:${count}`;
+      const attempts = this.attempted.get(key) ?? new Set();
+      attempts.add(value);
+      this.attempted.set(key, attempts);
+      try {
+        await client.put(key, value, { ack: 'disk', timeoutMs: 2000 });
+        this.acknowledged.set(key, value);
+        // What was tried before the acknowledged value can not come back.
+        this.attempted.set(key, new Set([value]));
+      } catch {
+        await new Promise<void>((resolve) => {
+          setTimeout(resolve, 20);
+        });
+      }
+    }
+  }
+}
+
+/** Every acknowledged write is there: its value, or one that was tried after it without an answer. */
+async function expectAcknowledged(client: Client, load: Load, consistency: 'strong' | 'eventual'): Promise<void> {
+  const keys = [...load.acknowledged.keys()];
+  const reads = await client.mget(keys, { consistency });
+  const wrong = keys.filter((key, index) => {
+    const read = reads[index];
+    return read === undefined || load.attempted.get(key)?.has(Buffer.from(read.value).toString()) !== true;
+  });
+  expect(wrong).toEqual([]);
+}
+
+async function withLoad(run: (cluster: TestCluster, load: Load, client: Client) => Promise<void>): Promise<void> {
+  const cluster = await TestCluster.start({ shards: 3, replicas: 1 });
+  try {
+    const client = await cluster.client();
+    const load = new Load(await cluster.client());
+    await waitFor(() => load.acknowledged.size >= callers * 20, 'the load is under way');
+    await run(cluster, load, client);
+    await load.stop();
+    expect(load.acknowledged.size).toBeGreaterThan(0);
+    const replies = await cluster.settled(client);
+    expect(sharedHash(replies)).toBeInstanceOf(Map);
+    await expectAcknowledged(client, load, 'strong');
+    await expectAcknowledged(client, load, 'eventual');
+  } finally {
+    await cluster.close();
+  }
+}
+
+test('kill -9 of every process loses no acknowledged disk write', async () => {
+  await withLoad(async ({ cluster }) => {
+    for (const process of cluster.processes) process.kill('SIGKILL');
+    await Promise.all(cluster.processes.map((process) => process.exited));
+    for (const process of cluster.processes) await process.start();
+    await cluster.waitReady(60_000);
+  });
+});
+
+test('kill -9 of one write shard loses no acknowledged disk write, and it takes writes again', async () => {
+  await withLoad(async ({ cluster }, _load, client) => {
+    const victim = cluster.process('write-shard-2');
+    victim.kill('SIGKILL');
+    await victim.exited;
+    await victim.start();
+    await cluster.waitReady(60_000);
+    const keys = Array.from({ length: 100 }, (_, index) => ({ key: `after-${index}`, value: 'x' }));
+    expect(await client.mput(keys)).toHaveLength(100);
+  });
+});
+
+test('kill -9 of one replica disturbs no reader, and it follows on from its last position', async () => {
+  await withLoad(async ({ cluster }, _load, client) => {
+    const victim = cluster.process('read-shard-1-1');
+    victim.kill('SIGKILL');
+    await victim.exited;
+    for (let read = 0; read < 200; read += 1) await client.get(`caller-${read % callers}-0`);
+    await victim.start();
+    await cluster.waitReady(60_000);
+  });
+});
+
+test('with info killed reads and writes go on, and it comes back with the same cluster', async () => {
+  await withLoad(async ({ cluster }, load, client) => {
+    const before = client.topology();
+    const info = cluster.process('info');
+    info.kill('SIGKILL');
+    await info.exited;
+    await client.put('while-info-is-down', 'yes');
+    expect(Buffer.from((await client.get('while-info-is-down'))?.value ?? []).toString()).toBe('yes');
+    expect(load.acknowledged.size).toBeGreaterThan(0);
+    await info.start();
+    await cluster.waitReady(60_000);
+    await waitFor(() => client.topology().revision > before.revision, 'the client hears of the restarted info');
+    const after = client.topology();
+    expect(after.cluster).toBe(before.cluster);
+    expect(after.keyspaces).toEqual(before.keyspaces);
+    await waitFor(
+      () => client.topology().shards.every((shard) => shard.members.every((member) => member.alive)),
+      'every node has registered again',
+    );
+  });
+});
+
+test('a write shard restarted while info is down takes writes once info is back', async () => {
+  await withLoad(async ({ cluster }, _load, client) => {
+    const info = cluster.process('info');
+    const victim = cluster.process('write-shard-1');
+    info.kill('SIGKILL');
+    victim.kill('SIGKILL');
+    await Promise.all([info.exited, victim.exited]);
+    await victim.start();
+    await victim.waitFor('listening', 20_000);
+    await info.start();
+    await cluster.waitReady(60_000);
+    const keys = Array.from({ length: 100 }, (_, index) => ({ key: `again-${index}`, value: 'x' }));
+    expect(await client.mput(keys)).toHaveLength(100);
+  });
+});

@@ -1,0 +1,2 @@
+export { scaled, soak } from './scale.ts';
+export { sharedHash } from './shared-hash.ts';

@@ -1,0 +1,115 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ClusterState, Registration } from '@edis/core';
+import { Cluster, EdisError } from '@edis/core';
+import { ClassicLevel } from 'classic-level';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { EmbeddedStore } from './embedded-store.ts';
+import { changedRows, stateOfRows } from './state-row.ts';
+
+let directory: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'edis-info-store-'));
+});
+
+afterEach(async () => {
+  await rm(directory, { recursive: true, force: true });
+});
+
+function registration(node: string, change: Partial<Registration> = {}): Registration {
+  return {
+    node,
+    role: 'write-shard',
+    store: `store-${node}`,
+    cluster: '',
+    shard: '',
+    endpoints: [{ network: '', address: `${node}:1` }],
+    lastEntry: { epoch: 0, position: 0 },
+    seenEpoch: 0,
+    host: 'machine',
+    pid: 7,
+    incarnation: 99,
+    ...change,
+  };
+}
+
+/** Two states of a formed cluster, the second with a replica more. */
+function states(): readonly [ClusterState, ClusterState] {
+  const self = { node: 'info', endpoints: [{ network: 'host', address: 'localhost:1' }], host: 'machine', pid: 1 };
+  const options = { initialShards: 2, reportMs: 500, deadAfterMs: 3000, self, newCluster: 'c', state: undefined };
+  const cluster = new Cluster(options);
+  cluster.start(0);
+  for (const [index, node] of ['w1', 'w2'].entries()) {
+    cluster.onOpen(index, 0);
+    cluster.onRegister(index, registration(node), 0);
+  }
+  const before = cluster.state;
+  cluster.onOpen(2, 0);
+  cluster.onRegister(2, registration('r1', { role: 'read-shard' }), 0);
+  return [before, cluster.state];
+}
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  try {
+    await work;
+  } catch (caught) {
+    return caught instanceof EdisError ? caught.code : String(caught);
+  }
+  return 'nothing was thrown';
+}
+
+describe('the embedded store', () => {
+  test('what was saved is there after it was opened again', async () => {
+    const [first, second] = states();
+    const store = await EmbeddedStore.open(directory);
+    expect(await store.load()).toBeUndefined();
+    await store.save(first);
+    await store.save(second);
+    await store.close();
+    const again = await EmbeddedStore.open(directory);
+    expect(await again.load()).toEqual(second);
+    await again.close();
+  });
+
+  test('a directory that is in use, belongs to a shard or cannot be made is refused', async () => {
+    const store = await EmbeddedStore.open(directory);
+    expect(await codeOf(EmbeddedStore.open(directory))).toBe('data-directory');
+    await store.close();
+    const shards = join(directory, 'shard');
+    await mkdir(shards);
+    await writeFile(join(shards, 'store.json'), '{}');
+    expect(await codeOf(EmbeddedStore.open(shards))).toBe('data-directory');
+    expect(await codeOf(EmbeddedStore.open(join(shards, 'store.json', 'below')))).toBe('data-directory');
+  });
+
+  test('a flipped bit in a row is damage', async () => {
+    const store = await EmbeddedStore.open(directory);
+    await store.save(states()[1]);
+    await store.close();
+    const database = new ClassicLevel(join(directory, 'topology'));
+    const row = (await database.get('shard/s1')) ?? '';
+    await database.put('shard/s1', row.replace('"epoch":1', '"epoch":3'));
+    await database.close();
+    const again = await EmbeddedStore.open(directory);
+    expect(await codeOf(again.load())).toBe('damaged');
+    await again.close();
+  });
+});
+
+describe('rows', () => {
+  test('a change of one shard writes the cluster and that shard', () => {
+    const [first, second] = states();
+    expect(changedRows(first, second).map((row) => row.key)).toEqual(['cluster', 'shard/s1']);
+    expect(changedRows(undefined, second).map((row) => row.key)).toEqual(['cluster', 'shard/s1', 'shard/s2']);
+  });
+
+  test('a missing row is damage', () => {
+    const rows = changedRows(undefined, states()[1]);
+    expect(stateOfRows(rows)).toEqual(states()[1]);
+    for (let missing = 0; missing < rows.length; missing++) {
+      expect(() => stateOfRows(rows.filter((_, index) => index !== missing))).toThrow(EdisError);
+    }
+  });
+});

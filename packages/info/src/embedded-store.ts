@@ -1,0 +1,123 @@
+/**
+ * The cluster's state in a LevelDB in the data directory.
+ *
+ * Guarantees: a saved state is synced before `save` resolves, and one save is atomic; a second process, a directory of
+ * another role and a newer format are refused as 'data-directory', a damaged row as 'damaged', a failing disk as
+ * 'disk'.
+ */
+import { access, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ClusterState } from '@edis/core';
+import { EdisError } from '@edis/core';
+import { ClassicLevel } from 'classic-level';
+import { changedRows, stateOfRows } from './state-row.ts';
+import type { InfoStore } from './store.ts';
+
+/** Directory of the database inside the data directory. */
+const databaseName = 'topology';
+/** A shard member's directory has this file. */
+const memberFile = 'store.json';
+
+export class EmbeddedStore implements InfoStore {
+  private readonly database: ClassicLevel;
+  private saved: ClusterState | undefined;
+
+  static async open(directory: string): Promise<EmbeddedStore> {
+    try {
+      await mkdir(directory, { recursive: true });
+    } catch (caught) {
+      const { message } = EdisError.from(caught);
+      throw new EdisError('data-directory', `cannot make the data directory ${directory}: ${message}`, {
+        cause: caught,
+      });
+    }
+    if (await exists(join(directory, memberFile))) {
+      const message = `the data directory ${directory} belongs to a shard; give info one of its own with --data`;
+      throw new EdisError('data-directory', message);
+    }
+    const database = new ClassicLevel(join(directory, databaseName));
+    try {
+      await database.open();
+    } catch (caught) {
+      throw openError(caught, directory);
+    }
+    return new EmbeddedStore(database);
+  }
+
+  private constructor(database: ClassicLevel) {
+    this.database = database;
+  }
+
+  async load(): Promise<ClusterState | undefined> {
+    const rows: { key: string; value: string }[] = [];
+    try {
+      for await (const [key, value] of this.database.iterator()) rows.push({ key, value });
+    } catch (caught) {
+      throw ioError(caught, 'read');
+    }
+    this.saved = stateOfRows(rows);
+    return this.saved;
+  }
+
+  async save(state: ClusterState): Promise<void> {
+    const operations = changedRows(this.saved, state).map((row) => ({ type: 'put' as const, ...row }));
+    try {
+      await this.database.batch(operations, { sync: true });
+    } catch (caught) {
+      throw ioError(caught, 'write');
+    }
+    this.saved = state;
+  }
+
+  close(): Promise<void> {
+    return this.database.close();
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch {
+    // Not there, or not for us, in which case opening the database will say so.
+    return false;
+  }
+}
+
+/** The code of an error, or of what caused it: Level wraps what LevelDB says. */
+function codesOf(caught: unknown): ReadonlySet<string> {
+  const codes = new Set<string>();
+  for (let error = caught; error instanceof Error; error = error.cause) {
+    const code: unknown = Reflect.get(error, 'code');
+    if (typeof code === 'string') codes.add(code);
+  }
+  return codes;
+}
+
+function innermost(caught: unknown): string {
+  let error = caught;
+  while (error instanceof Error && error.cause instanceof Error) error = error.cause;
+  return error instanceof Error ? error.message : String(error);
+}
+
+function openError(caught: unknown, directory: string): EdisError {
+  const codes = codesOf(caught);
+  if (codes.has('LEVEL_LOCKED')) {
+    return new EdisError('data-directory', `the data directory ${directory} is in use by another process`, {
+      cause: caught,
+    });
+  }
+  if (codes.has('LEVEL_CORRUPTION')) {
+    const message = `the data in ${directory} is damaged: ${innermost(caught)}; restore the directory from a copy`;
+    return new EdisError('damaged', message, { cause: caught });
+  }
+  const message = `cannot open the data directory ${directory}: ${innermost(caught)}`;
+  return new EdisError('data-directory', message, { cause: caught });
+}
+
+function ioError(caught: unknown, doing: 'read' | 'write'): EdisError {
+  if (codesOf(caught).has('LEVEL_CORRUPTION')) {
+    return new EdisError('damaged', `info's stored data is damaged: ${innermost(caught)}`, { cause: caught });
+  }
+  return new EdisError('disk', `info cannot ${doing} its data: ${innermost(caught)}`, { cause: caught });
+}

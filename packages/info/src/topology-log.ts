@@ -1,0 +1,37 @@
+import type { Topology } from '@edis/core';
+
+export interface LogLine {
+  readonly facts: Readonly<Record<string, string | number>>;
+  readonly text: string;
+}
+
+/** What a step of the topology means to an operator who reads the log. */
+export function describeChange(previous: Topology, next: Topology): readonly LogLine[] {
+  const { revision } = next;
+  const lines: LogLine[] = [];
+  if (next.formed && !previous.formed) {
+    lines.push({ facts: { event: 'formed', revision, shards: next.shards.length }, text: 'the cluster is formed' });
+  }
+  const before = new Map(previous.shards.map((shard) => [shard.shard, shard]));
+  for (const shard of next.shards) {
+    const former = before.get(shard.shard);
+    if (former === shard) continue;
+    if (former !== undefined && former.epoch !== shard.epoch) {
+      const facts = { event: 'epoch', revision, shard: shard.shard, epoch: shard.epoch };
+      lines.push({ facts, text: 'the primary was promoted into a new epoch' });
+    }
+    for (const member of shard.members) {
+      const was = former?.members.find((candidate) => candidate.store === member.store);
+      const facts = { revision, shard: shard.shard, node: member.node, role: member.role };
+      if (was === undefined) {
+        lines.push({ facts: { event: 'joined', ...facts }, text: 'a node joined' });
+      } else if (was.alive !== member.alive) {
+        const event = member.alive ? 'alive' : 'dead';
+        lines.push({ facts: { event, ...facts }, text: `a node is ${event}` });
+      } else if (was.role !== member.role) {
+        lines.push({ facts: { event: 'role', ...facts }, text: `a node is a ${member.role} now` });
+      }
+    }
+  }
+  return lines;
+}

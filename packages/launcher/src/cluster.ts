@@ -1,0 +1,297 @@
+/**
+ * A whole cluster of real processes on this machine, for `edis up`, multi-process tests and benchmarks.
+ *
+ * It starts info, then the write shards, then each write shard's replicas as soon as that one knows its shard. It
+ * restarts nothing by itself: a process that ended stays ended until somebody calls its `start()`.
+ */
+import { join } from 'node:path';
+import { EdisError } from '@edis/core';
+import type { Binaries } from './binary.ts';
+import { locateBinaries } from './binary.ts';
+import type { ClusterProcessOptions, ProcessRole } from './cluster-process.ts';
+import { ClusterProcess } from './cluster-process.ts';
+import { readClusterRecord, writeClusterRecord } from './cluster-record.ts';
+import type { ProcessLine } from './process-line.ts';
+
+/** Flags for the processes of one role, after the launcher's own. */
+export interface RoleFlags {
+  readonly info?: readonly string[];
+  readonly writeShard?: readonly string[];
+  readonly readShard?: readonly string[];
+}
+
+export interface ClusterOptions {
+  /** Number of write shards. */
+  readonly shards: number;
+  /** Read shards per write shard. */
+  readonly replicas: number;
+  /** One directory per process below it. Without it, or with `ephemeral`, nothing is kept. */
+  readonly dataDirectory?: string | undefined;
+  readonly ephemeral?: boolean | undefined;
+  /** @default 7400; 0: a free one. */
+  readonly infoPort?: number | undefined;
+  /** First port of the shards, upwards; 0: free ones. @default infoPort + 10, or free ones when infoPort is 0 */
+  readonly shardPort?: number | undefined;
+  /** Where the processes listen. @default '127.0.0.1' */
+  readonly host?: string | undefined;
+  readonly settings?: RoleFlags | undefined;
+  /** Added to the launcher's own environment. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Each process writes its lines to `<name>.log` in it. */
+  readonly logDirectory?: string | undefined;
+  /** Other files in place of the real binaries, for tests of the launcher. */
+  readonly binaries?: Binaries | undefined;
+  /** How long info may take until it listens. @default 15 s: it reads its database first, perhaps on a busy machine */
+  readonly infoStartMs?: number | undefined;
+  /** Ends the start: everything is killed, and startCluster rejects. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onLine?: (process: ClusterProcess, line: ProcessLine) => void;
+  /** A process changed its state. */
+  readonly onChange?: (process: ClusterProcess) => void;
+}
+
+const defaultHost = '127.0.0.1';
+const defaultInfoPort = 7400;
+const shardPortDistance = 10;
+const defaultInfoStartMs = 15_000;
+/** A replica is started as soon as its write shard is registered; one that takes longer than this has failed. */
+const replicaWaitMs = 10 * 60_000;
+/** Processes of one machine: beyond this a mistyped number is likelier than a wish. */
+const maxProcesses = 256;
+
+/** What says who one process is; it must not reach all of them through the environment. */
+const identityVariables = [
+  'EDIS_ADVERTISE',
+  'EDIS_DATA',
+  'EDIS_EPHEMERAL',
+  'EDIS_INFO',
+  'EDIS_INITIAL_SHARDS',
+  'EDIS_LISTEN',
+  'EDIS_NODE',
+  'EDIS_SHARD',
+];
+
+export class Cluster {
+  readonly #options: ClusterOptions;
+  readonly #binaries: Binaries;
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #host: string;
+  readonly #info: ClusterProcess;
+  readonly #processes: ClusterProcess[] = [];
+  #nextShardPort: number;
+  #addedCount = 0;
+  #stopped: Promise<void> | undefined;
+
+  /** Use {@link startCluster}. */
+  constructor(options: ClusterOptions) {
+    checkCounts(options);
+    this.#options = options;
+    this.#binaries = options.binaries ?? locateBinaries();
+    this.#host = options.host ?? defaultHost;
+    this.#env = childEnvironment(options.env);
+    const infoPort = options.infoPort ?? defaultInfoPort;
+    this.#nextShardPort = options.shardPort ?? (infoPort === 0 ? 0 : infoPort + shardPortDistance);
+    const initialShards = ['--initial-shards', String(options.shards)];
+    this.#info = this.#create('info', 'info', infoPort, [...initialShards, ...(options.settings?.info ?? [])]);
+  }
+
+  /** Where clients and further nodes find info: host:port. */
+  get info(): string {
+    return this.#info.address ?? `${this.#host}:${this.#options.infoPort ?? defaultInfoPort}`;
+  }
+
+  get processes(): readonly ClusterProcess[] {
+    return this.#processes;
+  }
+
+  process(name: string): ClusterProcess {
+    const found = this.#processes.find((process) => process.name === name);
+    if (found !== undefined) return found;
+    const names = this.#processes.map((process) => process.name).join(', ');
+    throw new EdisError('usage', `there is no process ${name}; there are ${names}`);
+  }
+
+  /** Starts info and waits until it listens, then starts the write shards; replicas follow their write shard. */
+  async start(): Promise<void> {
+    const { shards, replicas, settings } = this.#options;
+    await this.#info.start();
+    await this.#info.waitFor('listening', this.#options.infoStartMs ?? defaultInfoStartMs);
+    const writeShards = count(shards).map((n) =>
+      this.#create(`write-shard-${n}`, 'write-shard', this.#takeShardPort(), [
+        ...this.#infoFlags(),
+        // Asked for by name, so that names, ports and shards count alike; left to info, whoever is first gets s1.
+        '--shard',
+        `s${n}`,
+        ...(settings?.writeShard ?? []),
+      ]),
+    );
+    const replicasByPrimary = new Map<ClusterProcess, ClusterProcess[]>();
+    for (const [index, writeShard] of writeShards.entries()) {
+      replicasByPrimary.set(
+        writeShard,
+        count(replicas).map((n) => this.#createReadShard(`read-shard-${index + 1}-${n}`)),
+      );
+    }
+    await Promise.all(writeShards.map((writeShard) => writeShard.start()));
+    for (const [writeShard, followers] of replicasByPrimary) {
+      // Cannot reject: a failure shows in the state of the process, where waitReady finds it.
+      void this.#startFollowers(writeShard, followers);
+    }
+  }
+
+  /** Resolves when every process serves; rejects as soon as one has ended, or at the timeout. */
+  async waitReady(timeoutMs: number): Promise<void> {
+    // The first failure ends the other waits too: their timers would keep the caller's process alive.
+    const others = new AbortController();
+    try {
+      await Promise.all(this.#processes.map((process) => process.waitFor('ready', timeoutMs, others.signal)));
+    } finally {
+      others.abort();
+    }
+    const { dataDirectory, ephemeral, shards } = this.#options;
+    if (dataDirectory !== undefined && ephemeral !== true) writeClusterRecord(dataDirectory, shards);
+  }
+
+  /** Starts one more replica: of the shard, or of the one that info chooses. Resolves when the process runs. */
+  async addReadShard(shard?: string): Promise<ClusterProcess> {
+    if (this.#stopped !== undefined) throw new EdisError('closed', 'the cluster was stopped');
+    this.#addedCount += 1;
+    const process = this.#createReadShard(`read-shard-added-${this.#addedCount}`);
+    if (shard !== undefined) process.addFlags(['--shard', shard]);
+    await process.start();
+    return process;
+  }
+
+  /**
+   * Drains everything: read shards first, so that they have nobody left to follow in vain, info last. What has not
+   * ended by then is killed. Idempotent.
+   */
+  stop(deadlineMs: number): Promise<void> {
+    this.#stopped ??= this.#stop(deadlineMs);
+    return this.#stopped;
+  }
+
+  /** Ends every process now. */
+  kill(): void {
+    for (const process of this.#processes) process.kill('SIGKILL');
+  }
+
+  async #stop(deadlineMs: number): Promise<void> {
+    const timer = setTimeout(() => this.kill(), deadlineMs);
+    try {
+      for (const role of ['read-shard', 'write-shard', 'info'] as const) {
+        const running = this.#processes.filter((process) => process.role === role && process.running);
+        for (const process of running) process.kill('SIGTERM');
+        await Promise.all(running.map((process) => process.exited));
+      }
+    } finally {
+      clearTimeout(timer);
+      this.kill();
+      for (const process of this.#processes) process.closeLog();
+    }
+  }
+
+  async #startFollowers(writeShard: ClusterProcess, followers: readonly ClusterProcess[]): Promise<void> {
+    try {
+      await writeShard.waitFor('ready', replicaWaitMs);
+      for (const follower of followers) {
+        if (this.#stopped !== undefined) return;
+        if (writeShard.shard !== undefined) follower.addFlags(['--shard', writeShard.shard]);
+        await follower.start();
+      }
+    } catch {
+      // The write shard ended or never became ready: its replicas stay `waiting`, and waitReady tells why.
+    }
+  }
+
+  #create(name: string, role: ProcessRole, port: number, flags: readonly string[]): ClusterProcess {
+    const { logDirectory, dataDirectory, ephemeral, onLine, onChange } = this.#options;
+    const kept = dataDirectory !== undefined && ephemeral !== true;
+    const options: ClusterProcessOptions = {
+      name,
+      role,
+      binary: this.#binaries[role],
+      flags: ['--node', name, ...(kept ? ['--data', join(dataDirectory, name)] : ['--ephemeral']), ...flags],
+      host: this.#host,
+      port,
+      env: this.#env,
+      ...(logDirectory === undefined ? {} : { logFile: join(logDirectory, `${name}.log`) }),
+      ...(onLine === undefined ? {} : { onLine }),
+      ...(onChange === undefined ? {} : { onChange }),
+    };
+    const process = new ClusterProcess(options);
+    this.#processes.push(process);
+    return process;
+  }
+
+  #createReadShard(name: string): ClusterProcess {
+    const flags = [...this.#infoFlags(), ...(this.#options.settings?.readShard ?? [])];
+    return this.#create(name, 'read-shard', this.#takeShardPort(), flags);
+  }
+
+  #infoFlags(): string[] {
+    return ['--info', this.info];
+  }
+
+  #takeShardPort(): number {
+    if (this.#nextShardPort === 0) return 0;
+    const port = this.#nextShardPort;
+    this.#nextShardPort += 1;
+    return port;
+  }
+}
+
+/** Starts a cluster. When it cannot be started, nothing is left running. */
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  checkData(options);
+  const cluster = new Cluster(options);
+  const abort = () => cluster.kill();
+  options.signal?.addEventListener('abort', abort, { once: true });
+  try {
+    await cluster.start();
+  } catch (error) {
+    await cluster.stop(0);
+    throw EdisError.from(error);
+  } finally {
+    options.signal?.removeEventListener('abort', abort);
+  }
+  return cluster;
+}
+
+function checkCounts({ shards, replicas, infoPort, shardPort }: ClusterOptions): void {
+  if (!Number.isInteger(shards) || shards < 1) {
+    throw new EdisError('usage', `a cluster needs at least 1 shard, not ${shards}`);
+  }
+  if (!Number.isInteger(replicas) || replicas < 0) {
+    throw new EdisError('usage', `a shard has 0 or more replicas, not ${replicas}`);
+  }
+  const processes = 1 + shards * (1 + replicas);
+  if (processes > maxProcesses) {
+    throw new EdisError('usage', `that would be ${processes} processes; one machine starts at most ${maxProcesses}`);
+  }
+  for (const port of [infoPort, shardPort]) {
+    if (port !== undefined && (!Number.isInteger(port) || port < 0 || port + processes + shardPortDistance > 65_535)) {
+      throw new EdisError('usage', `port ${port} leaves no room for the ports of ${processes} processes above it`);
+    }
+  }
+}
+
+function checkData({ dataDirectory, ephemeral, shards }: ClusterOptions): void {
+  if (dataDirectory === undefined || ephemeral === true) return;
+  const record = readClusterRecord(dataDirectory);
+  if (record === undefined || record.shards === shards) return;
+  throw new EdisError(
+    'data-directory',
+    `${dataDirectory} holds a cluster of ${record.shards} shards, not ${shards}; ` +
+      `start it with ${record.shards} shards, or use another data directory`,
+  );
+}
+
+function childEnvironment(added: Readonly<Record<string, string>> | undefined): NodeJS.ProcessEnv {
+  const inherited = Object.entries(process.env).filter(([name]) => !identityVariables.includes(name));
+  return { ...Object.fromEntries(inherited), ...added };
+}
+
+function count(total: number): number[] {
+  return Array.from({ length: total }, (_, index) => index + 1);
+}

@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import { createLogger } from './logger.ts';
+
+function lines(pretty: boolean): string[] {
+  const written: string[] = [];
+  const destination = { write: (line: string) => written.push(line) };
+  const logger = createLogger({ name: 'edis-test', level: 'info', pretty, destination });
+  logger.debug({ event: 'hidden' }, 'hidden');
+  logger.info({ event: 'ready', address: 'localhost:7400' }, 'ready');
+  return written;
+}
+
+test('a line is one JSON object with its event, the name of the binary and an ISO time', () => {
+  const written = lines(false);
+  expect(written).toHaveLength(1);
+  const line: unknown = JSON.parse(written[0] ?? '');
+  expect(line).toMatchObject({ name: 'edis-test', event: 'ready', address: 'localhost:7400', pid: process.pid });
+  expect(line).toHaveProperty('time', expect.stringMatching(/^\d{4}-\d\d-\d\dT/));
+});
+
+test('for people a line is text', () => {
+  const text = lines(true).join('');
+  expect(text).toContain('ready');
+  expect(text).not.toMatch(/^\{/);
+});

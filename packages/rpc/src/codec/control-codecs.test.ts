@@ -1,0 +1,102 @@
+import { EdisError } from '@edis/core';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { contract } from '../contract.ts';
+import type { Methods } from '../methods.ts';
+import { createMethods } from '../methods.ts';
+import type { MessageCodec } from './message-codec.ts';
+import { beaconRequestCodec, snapshotRequestCodec, snapshotResponseCodec } from './replication-codec.ts';
+import { infoMessageCodec, nodeMessageCodec } from './session-codec.ts';
+import { topologyCodec, topologyUpdateCodec } from './topology-codec.ts';
+
+function refusalOf(codec: Pick<MessageCodec<unknown>, 'decode'>, bytes: Buffer): EdisError | undefined {
+  try {
+    codec.decode(bytes);
+    return undefined;
+  } catch (caught) {
+    if (caught instanceof EdisError) return caught;
+    throw caught;
+  }
+}
+
+const methods = createMethods();
+const methodNames: readonly (keyof Methods)[] = [
+  'session',
+  'watchTopology',
+  'describeCluster',
+  'batch',
+  'execute',
+  'getStats',
+  'follow',
+  'snapshot',
+  'beacon',
+  'health',
+];
+
+describe.each(methodNames)('the codecs of %s', (name) => {
+  it('answer random bytes with a message or EdisError protocol, never otherwise', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 100 }), (random) => {
+        for (const codec of [methods[name].request, methods[name].response]) {
+          expect(['protocol', undefined]).toContain(refusalOf(codec, Buffer.from(random))?.code);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('control messages', () => {
+  it.each([
+    ['SessionRequest without a message', nodeMessageCodec, contract.SessionRequest.serialize({})],
+    ['SessionResponse without a message', infoMessageCodec, contract.SessionResponse.serialize({})],
+    ['a role that is not given', nodeMessageCodec, contract.SessionRequest.serialize({ register: { node: 'n' } })],
+    [
+      'a role that does not exist',
+      nodeMessageCodec,
+      // SessionRequest.register (1) with role (2) set to 99, which the typed encoder would not write.
+      Buffer.from([0x0a, 2, 0x10, 99]),
+    ],
+    [
+      'an endpoint without an address',
+      nodeMessageCodec,
+      contract.SessionRequest.serialize({ register: { role: 'NODE_ROLE_READ_SHARD', endpoints: [{}] } }),
+    ],
+    [
+      'a number above 2^53 - 1',
+      nodeMessageCodec,
+      contract.SessionRequest.serialize({ report: { recordCount: '9007199254740993' } }),
+    ],
+    ['an update that is neither whole nor delta', topologyUpdateCodec, contract.WatchTopologyResponse.serialize({})],
+    [
+      'slots beyond the last one',
+      topologyCodec,
+      contract.Topology.serialize({ keyspaces: [{ strategy: 'hash', slots: [{ from: 0, to: 16_384 }] }] }),
+    ],
+    ['a strategy that does not exist', topologyCodec, contract.Topology.serialize({ keyspaces: [{ strategy: 'x' }] })],
+    ['a grant of nothing', snapshotRequestCodec, contract.SnapshotRequest.serialize({ grant: {} })],
+    [
+      'a page with more keys than values',
+      snapshotResponseCodec,
+      contract.SnapshotResponse.serialize({ page: { keys: [Buffer.from('k')] } }),
+    ],
+    ['a stamp that is no number', beaconRequestCodec, contract.BeaconRequest.serialize({ stampMs: Number.NaN })],
+  ])('are refused as malformed: %s', (_what, codec, bytes) => {
+    expect(refusalOf(codec, bytes)?.code).toBe('protocol');
+  });
+
+  it('round figures that were measured with fractions', () => {
+    const position = { epoch: 0, position: 0 };
+    const report = {
+      lastEntry: position,
+      applied: position,
+      lagEntries: 0,
+      lagMs: 12.6,
+      serving: true,
+      recordCount: 0,
+      operationsPerSecond: -0.4,
+    };
+    const decoded = nodeMessageCodec.decode(nodeMessageCodec.encode({ kind: 'report', report }));
+    expect(decoded).toEqual({ kind: 'report', report: { ...report, lagMs: 13, operationsPerSecond: 0 } });
+  });
+});

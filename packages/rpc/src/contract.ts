@@ -1,0 +1,29 @@
+import { loadPackageDefinition } from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import type { ProtoGrpcType as InfoContract } from './generated/info.ts';
+import type { ProtoGrpcType as ReplicationContract } from './generated/replication.ts';
+import type { ProtoGrpcType as ShardContract } from './generated/shard.ts';
+import { packageFiles } from './package-files.ts';
+
+/**
+ * How messages look between proto-loader and the codecs; scripts/generate.mjs makes the types with the same options.
+ */
+const loaderOptions = {
+  longs: Number,
+  enums: String,
+  defaults: true,
+  oneofs: true,
+  includeDirs: [packageFiles.protoDirectory],
+};
+
+const contractFiles = ['edis/v1/info.proto', 'edis/v1/shard.proto', 'edis/v1/replication.proto'];
+
+function loadContract(): InfoContract & ShardContract & ReplicationContract {
+  const loaded: unknown = loadPackageDefinition(loadSync(contractFiles, loaderOptions));
+  // The one place where types are taken on trust: the generator made them from the files that are loaded here.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return loaded as InfoContract & ShardContract & ReplicationContract;
+}
+
+/** The contract of proto/edis/v1. It is part of the code, hence loaded with it, and never changes. */
+export const contract = loadContract().edis.v1;

@@ -1,0 +1,65 @@
+import type { BatchRequest, Operation, Outcome } from '@edis/core';
+import { checkOperation } from '@edis/core';
+import type { Ownership } from './ownership.ts';
+import type { Reader } from './reader.ts';
+import type { BatchOrigin, ResultSink } from './result-sink.ts';
+import type { Writer } from './writer.ts';
+
+export interface BatchRunnerParts {
+  readonly ownership: Ownership;
+  readonly reader: Reader;
+  /** Undefined on a member that takes no writes. */
+  readonly writer: Writer | undefined;
+  /** The highest epoch that this member knows. */
+  readonly epoch: () => number;
+}
+
+/** Checks the operations of a batch and hands each to the read or the write path. */
+export class BatchRunner {
+  readonly #parts: BatchRunnerParts;
+
+  constructor(parts: BatchRunnerParts) {
+    this.#parts = parts;
+  }
+
+  run(operation: Operation, origin: BatchOrigin): void {
+    const { sink, batch } = origin;
+    const fault = checkOperation(operation);
+    if (fault !== undefined || operation.kind === 'malformed') {
+      sink.deliver(operation.request, { kind: 'invalid', cause: 'malformed', message: 'no such operation', ...fault });
+      return;
+    }
+    const slot = this.#slot(operation.keyspace, operation.key, batch, sink, operation.request);
+    if (slot === undefined) return;
+    const demandsPrimary = operation.kind !== 'get' || operation.consistency === 'strong';
+    if (demandsPrimary && batch.epoch > this.#parts.epoch()) {
+      // The client knows of a newer epoch: whoever is primary there, this node does not know yet.
+      sink.deliver(operation.request, { kind: 'not-primary', epoch: this.#parts.epoch() });
+      return;
+    }
+    if (operation.kind === 'get') {
+      this.#parts.reader.read(operation, sink);
+      return;
+    }
+    const { writer } = this.#parts;
+    const refused: Outcome | undefined =
+      writer === undefined
+        ? { kind: 'not-primary', epoch: this.#parts.epoch() }
+        : writer.enqueue(operation, slot, origin);
+    if (refused !== undefined) sink.deliver(operation.request, refused);
+  }
+
+  #slot(keyspace: number, key: string, batch: BatchRequest, sink: ResultSink, request: number): number | undefined {
+    const { ownership } = this.#parts;
+    const standing =
+      batch.shard !== '' && batch.shard !== ownership.shard ? 'foreign' : ownership.standing(keyspace, key);
+    if (typeof standing === 'number') return standing;
+    sink.deliver(
+      request,
+      standing === 'foreign'
+        ? { kind: 'wrong-shard', topology: ownership.newerThan(batch.revision) }
+        : { kind: 'invalid', cause: 'no-such-keyspace', message: `there is no keyspace number ${keyspace}` },
+    );
+    return undefined;
+  }
+}

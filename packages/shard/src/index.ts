@@ -1,0 +1,3 @@
+export type { MemberConfig } from './member-config.ts';
+export { memberSettings } from './member-settings.ts';
+export { startMember } from './start-member.ts';

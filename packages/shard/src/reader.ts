@@ -1,0 +1,170 @@
+import type { GetOperation, Outcome, ReaderState } from '@edis/core';
+import { decideRead, defaultKeyspaceId, EdisError, unreachable } from '@edis/core';
+import type { Lookup, Store } from '@edis/store';
+import type { Acknowledgements } from './acknowledgements.ts';
+import type { Counters } from './counters.ts';
+import type { ResultSink } from './result-sink.ts';
+
+/** What the role of the member says about reads. */
+export interface ReadingRole {
+  state(): ReaderState;
+  /**
+   * Whether an entry above `visible` that a read at the primary saw has reached its writer's ack; a replica sees none.
+   */
+  isReached(position: number): boolean;
+}
+
+interface WaitingRead {
+  readonly operation: GetOperation;
+  readonly sink: ResultSink;
+  readonly deadlineMs: number;
+}
+
+/** Reads that may wait for their token at once; above it they are sent to the primary without waiting. */
+const maxWaitingReads = 65_536;
+
+/** How often waiting reads are looked at for their deadline. */
+const sweepMs = 10;
+
+export interface ReaderParts {
+  readonly store: Store;
+  readonly role: ReadingRole;
+  readonly acknowledgements: Acknowledgements;
+  readonly counters: Counters;
+  readonly sessionWaitMs: number;
+  readonly monotonicMs: () => number;
+  readonly onDamaged: (error: EdisError) => void;
+}
+
+/**
+ * Answers reads from overlay, cache and view.
+ *
+ * Guarantees: a replica shows nothing above `visible`; the primary shows the newest write of a key, but lets nobody know
+ * of one that a crash could still take away (the answer waits for the sync); a session read never shows a state before
+ * its token. A read that waits does so for at most `sessionWaitMs`.
+ */
+export class Reader {
+  readonly #parts: ReaderParts;
+  #waiting: WaitingRead[] = [];
+  #sweep: NodeJS.Timeout | undefined;
+
+  constructor(parts: ReaderParts) {
+    this.#parts = parts;
+  }
+
+  /** Delivers the answer to the sink now or later. */
+  read(operation: GetOperation, sink: ResultSink): void {
+    const state = this.#parts.role.state();
+    const decision = decideRead(state, operation);
+    switch (decision) {
+      case 'serve':
+        this.#serve(operation, sink, state);
+        return;
+      case 'wait':
+        this.#wait(operation, sink, state);
+        return;
+      case 'too-stale':
+        sink.deliver(operation.request, tooStale(state));
+        return;
+      case 'not-primary':
+        sink.deliver(operation.request, { kind: 'not-primary', epoch: state.applied.epoch });
+        return;
+      default:
+        unreachable(decision);
+    }
+  }
+
+  /** What the reads show moved on, or the role changed: waiting reads are decided again. */
+  onApplied(): void {
+    if (this.#waiting.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    const state = this.#parts.role.state();
+    const flush = new Set<ResultSink>();
+    for (const read of waiting) {
+      if (decideRead(state, read.operation) === 'wait') this.#waiting.push(read);
+      else {
+        this.read(read.operation, read.sink);
+        flush.add(read.sink);
+      }
+    }
+    for (const sink of flush) sink.flush();
+  }
+
+  close(): void {
+    clearInterval(this.#sweep);
+    this.#sweep = undefined;
+    this.#expire(Number.POSITIVE_INFINITY);
+  }
+
+  #serve(operation: GetOperation, sink: ResultSink, state: ReaderState): void {
+    const { store, role, acknowledgements, counters } = this.#parts;
+    const newest = state.role === 'primary' && state.active;
+    let lookup: Lookup;
+    try {
+      lookup = store.lookup(
+        operation.keyspace === 0 ? defaultKeyspaceId : operation.keyspace,
+        operation.key,
+        newest ? 'newest' : 'visible',
+      );
+    } catch (caught) {
+      const error = EdisError.from(caught);
+      this.#parts.onDamaged(error);
+      sink.deliver(operation.request, { kind: 'unavailable', message: error.message });
+      return;
+    }
+    counters.reads += 1;
+    const seen = newest ? Math.max(lookup.position, store.visiblePosition) : state.applied.position;
+    const outcome = outcomeOf(operation, lookup, seen);
+    if (newest && lookup.position > 0 && !role.isReached(lookup.position)) {
+      acknowledgements.wait(lookup.position, sink, operation.request, outcome);
+      store.requestSync();
+    } else {
+      sink.deliver(operation.request, outcome);
+    }
+  }
+
+  #wait(operation: GetOperation, sink: ResultSink, state: ReaderState): void {
+    const { sessionWaitMs, monotonicMs } = this.#parts;
+    if (sessionWaitMs === 0 || this.#waiting.length >= maxWaitingReads) {
+      sink.deliver(operation.request, tooStale(state));
+      return;
+    }
+    this.#waiting.push({ operation, sink, deadlineMs: monotonicMs() + sessionWaitMs });
+    this.#sweep ??= setInterval(() => this.#expire(monotonicMs()), sweepMs);
+  }
+
+  #expire(nowMs: number): void {
+    const flush = new Set<ResultSink>();
+    const state = this.#parts.role.state();
+    const waiting = this.#waiting;
+    this.#waiting = waiting.filter((read) => read.deadlineMs > nowMs);
+    for (const read of waiting) {
+      if (read.deadlineMs > nowMs) continue;
+      read.sink.deliver(read.operation.request, tooStale(state));
+      flush.add(read.sink);
+    }
+    for (const sink of flush) sink.flush();
+    if (this.#waiting.length === 0) {
+      clearInterval(this.#sweep);
+      this.#sweep = undefined;
+    }
+  }
+}
+
+function tooStale(state: ReaderState): Outcome {
+  return { kind: 'too-stale', applied: state.applied, stalenessMs: state.stalenessMs };
+}
+
+function outcomeOf(operation: GetOperation, lookup: Lookup, position: number): Outcome {
+  const { record } = lookup;
+  if (record === undefined) return { kind: 'not-found', position };
+  return {
+    kind: 'found',
+    value: operation.omitValue ? '' : record.value,
+    metadata: operation.omitValue ? undefined : record.metadata,
+    version: record.version,
+    expiresAtMs: record.expiresAtMs,
+    position,
+  };
+}

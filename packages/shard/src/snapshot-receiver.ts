@@ -1,0 +1,103 @@
+import type { SnapshotOpen, SnapshotResponse } from '@edis/core';
+import { EdisError } from '@edis/core';
+import type { RpcChannel } from '@edis/rpc';
+import type { SnapshotInstall, Store } from '@edis/store';
+
+/** Pages under way at once: enough to keep the sender busy while one is written. */
+const pagesUnderWay = 4;
+
+/** A primary that sends nothing for that long is given up, and the snapshot begun anew. */
+const silenceMs = 30_000;
+
+/**
+ * Takes a snapshot from the primary and installs it in place of the own state.
+ *
+ * Guarantees that the old state serves on until the new one is complete, checked and synced; a snapshot that breaks off
+ * leaves nothing behind.
+ */
+export async function takeSnapshot(
+  channel: RpcChannel,
+  store: Store,
+  open: SnapshotOpen,
+  signal: AbortSignal,
+): Promise<void> {
+  const responses = new SnapshotStream(channel, open, signal);
+  let install: SnapshotInstall | undefined;
+  try {
+    const first = await responses.next();
+    if (first.kind !== 'start') throw new EdisError('protocol', 'the snapshot did not begin with its start');
+    install = await store.beginInstall(first);
+    responses.grant(pagesUnderWay);
+    let rowCount = 0;
+    for (;;) {
+      const response = await responses.next();
+      if (response.kind === 'start') throw new EdisError('protocol', 'the snapshot began twice');
+      if (response.kind === 'end') {
+        if (response.rowCount !== rowCount) throw new EdisError('protocol', 'rows of the snapshot are missing');
+        break;
+      }
+      await install.addPage(response.keys, response.values);
+      rowCount += response.keys.length;
+      responses.grant(1);
+    }
+    await install.finish();
+    install = undefined;
+  } finally {
+    responses.close();
+    await install?.abort();
+  }
+}
+
+/** The responses as something to wait for; never holds more than the granted pages. */
+class SnapshotStream {
+  readonly #stream;
+  readonly #queue: SnapshotResponse[] = [];
+  #ended: EdisError | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(channel: RpcChannel, open: SnapshotOpen, signal: AbortSignal) {
+    this.#stream = channel.snapshot();
+    this.#stream.listen({
+      onMessage: (response) => {
+        this.#queue.push(response);
+        this.#wake?.();
+      },
+      onClose: (error) => {
+        this.#ended = error ?? new EdisError('unreachable', 'the primary ended the snapshot');
+        this.#wake?.();
+      },
+    });
+    signal.addEventListener('abort', () => this.#stream.cancel(), { once: true });
+    this.#stream.send({ kind: 'open', ...open });
+  }
+
+  grant(pages: number): void {
+    this.#stream.send({ kind: 'grant', pages });
+  }
+
+  close(): void {
+    this.#stream.cancel();
+  }
+
+  async next(): Promise<SnapshotResponse> {
+    for (;;) {
+      const response = this.#queue.shift();
+      if (response !== undefined) return response;
+      if (this.#ended !== undefined) throw this.#ended;
+      await this.#change();
+    }
+  }
+
+  async #change(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      timer = setTimeout(() => {
+        this.#ended = new EdisError('deadline', `no page of the snapshot came for ${silenceMs} ms`);
+        resolve();
+      }, silenceMs);
+    });
+    clearTimeout(timer);
+    this.#wake = undefined;
+  }
+}

@@ -1,0 +1,65 @@
+import { randomInt, randomUUID } from 'node:crypto';
+import type { NodeRole } from '@edis/core';
+import { EdisError } from '@edis/core';
+import type { Logger, RunningRole } from '@edis/process';
+import { hostIdentity, makeNodeName } from '@edis/process';
+import { diskEnvironment, ephemeralEnvironment, ephemeralStoreSettings, Store } from '@edis/store';
+import { Member } from './member.ts';
+import type { MemberConfig } from './member-config.ts';
+
+/** Above that the number would not be exact on the wire's way through JavaScript. */
+const maxIncarnation = 2 ** 47;
+
+/** Opens the data directory and starts a member on it: what the two binaries do. */
+export async function startMember(role: NodeRole, config: MemberConfig, logger: Logger): Promise<RunningRole> {
+  if (config.data === undefined && !config.ephemeral) {
+    throw new EdisError('usage', 'where to keep the data? give --data DIR, or --ephemeral to keep it in memory only');
+  }
+  const store = await openStore(config);
+  const node = config.node ?? (store.identity.node || makeNodeName(role));
+  const member = new Member(config, {
+    role,
+    node,
+    store,
+    logger,
+    host: hostIdentity(),
+    pid: process.pid,
+    incarnation: randomInt(1, maxIncarnation),
+    wallMs: () => Date.now(),
+    monotonicMs: () => performance.now(),
+    random: () => Math.random(),
+  });
+  try {
+    await store.saveIdentity({ node });
+    await member.start();
+  } catch (caught) {
+    await member.close();
+    throw caught;
+  }
+  return member;
+}
+
+function openStore(config: MemberConfig): Promise<Store> {
+  const { data, ephemeral, shard, cacheBytes, memorySyncMs } = config;
+  const expected = shard === undefined ? {} : { expected: { shard } };
+  const common = { newStoreId: randomUUID, cacheBytes, overlayBytesMax: config.overlayBytes, memorySyncMs, ...expected };
+  if (ephemeral || data === undefined) {
+    const { segmentBytes, retentionBytes, retentionBytesMax } = ephemeralStoreSettings;
+    return Store.open({
+      directory: 'ephemeral',
+      environment: ephemeralEnvironment(),
+      ...common,
+      segmentBytes: Math.min(segmentBytes, config.segmentBytes),
+      retentionBytes: Math.min(retentionBytes, config.retentionBytes),
+      retentionBytesMax: Math.min(retentionBytesMax, config.retentionMaxBytes),
+    });
+  }
+  return Store.open({
+    directory: data,
+    environment: diskEnvironment(),
+    ...common,
+    segmentBytes: config.segmentBytes,
+    retentionBytes: config.retentionBytes,
+    retentionBytesMax: config.retentionMaxBytes,
+  });
+}

@@ -1,0 +1,212 @@
+import type { Configuration, Topology } from '@edis/core';
+import { EdisError } from '@edis/core';
+import { damaged } from './damage.ts';
+import type { Disk } from './disk.ts';
+import { pathOf } from './node-disk.ts';
+
+/**
+ * The directory of one store: store.json says what it is, beside log/, view/, receipts/ and lock/.
+ *
+ * Guarantees: store.json is replaced as a whole, and safe when `save` returns. A directory that holds something
+ * else, or was written by a newer format, is refused and left as it is.
+ */
+export interface StoreIdentity {
+  /** Random, made with the directory: what a member is. */
+  readonly store: string;
+  /** Empty: not known yet. */
+  readonly cluster: string;
+  /** Empty: not known yet. */
+  readonly shard: string;
+  /** Name of the node that uses it. Empty: not known yet. */
+  readonly node: string;
+  /** The last one seen: a node follows the primary in it while info is away. */
+  readonly configuration: Configuration | undefined;
+  /** The last one seen: it says which keys the member may answer for while info is away. */
+  readonly topology: Topology | undefined;
+  /** It has a whole copy and has served reads. */
+  readonly serving: boolean;
+}
+
+/** What the opener knows to be right; a directory that says otherwise is refused. */
+export interface ExpectedIdentity {
+  readonly cluster?: string;
+  readonly shard?: string;
+  readonly node?: string;
+}
+
+const formatVersion = 1;
+const kind = 'shard';
+const fileName = 'store.json';
+const newFileName = 'store.json.new';
+/**
+ * What may lie in a directory that is about to become a store: leavings of a start that died, or of the file
+ * system.
+ */
+const harmlessNames: ReadonlySet<string> = new Set([newFileName, 'lock', 'lost+found']);
+
+export class DataDirectory {
+  readonly path: string;
+  readonly #disk: Disk;
+  #identity: StoreIdentity;
+  /** The write under way, and the one that begins after it. */
+  #running: Promise<void> = Promise.resolve();
+  #next: Promise<void> | undefined;
+
+  private constructor(path: string, disk: Disk, identity: StoreIdentity) {
+    this.path = path;
+    this.#disk = disk;
+    this.#identity = identity;
+  }
+
+  /** Opens a directory, or makes a new one. The caller holds its lock. */
+  static async open(
+    path: string,
+    disk: Disk,
+    newStoreId: () => string,
+    expected: ExpectedIdentity,
+  ): Promise<DataDirectory> {
+    const known = await readIdentity(path, disk);
+    if (known !== undefined) {
+      checkExpected(path, known, expected);
+      return new DataDirectory(path, disk, known);
+    }
+    const identity = {
+      store: newStoreId(),
+      cluster: expected.cluster ?? '',
+      shard: expected.shard ?? '',
+      node: expected.node ?? '',
+      configuration: undefined,
+      topology: undefined,
+      serving: false,
+    };
+    const directory = new DataDirectory(path, disk, identity);
+    await directory.save({});
+    return directory;
+  }
+
+  get identity(): StoreIdentity {
+    return this.#identity;
+  }
+
+  get logPath(): string {
+    return pathOf(this.path, 'log');
+  }
+
+  get viewPath(): string {
+    return pathOf(this.path, 'view');
+  }
+
+  /** Where a snapshot is being received. */
+  get nextViewPath(): string {
+    return pathOf(this.path, 'view-next');
+  }
+
+  /** A complete snapshot that has taken over. */
+  get readyViewPath(): string {
+    return pathOf(this.path, 'view-ready');
+  }
+
+  get receiptsPath(): string {
+    return pathOf(this.path, 'receipts');
+  }
+
+  /** The change is seen at once, and safe when this returns. Changes made while one is written are written together. */
+  save(change: Partial<StoreIdentity>): Promise<void> {
+    this.#identity = { ...this.#identity, ...change };
+    this.#next ??= this.#running
+      .catch(() => {})
+      .then(() => {
+        this.#next = undefined;
+        this.#running = this.#write();
+        return this.#running;
+      });
+    return this.#next;
+  }
+
+  async #write(): Promise<void> {
+    const path = pathOf(this.path, newFileName);
+    await this.#disk.remove(path);
+    const file = this.#disk.open(path);
+    try {
+      const text = JSON.stringify({ formatVersion, kind, ...this.#identity }, undefined, 2);
+      file.append([Buffer.from(`${text}\n`)]);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await this.#disk.rename(path, pathOf(this.path, fileName));
+    await this.#disk.syncDirectory(this.path);
+  }
+}
+
+/** Name of the node that last used a directory, to keep it across restarts; undefined when it is none yet. */
+export async function readIdentity(path: string, disk: Disk): Promise<StoreIdentity | undefined> {
+  const file = pathOf(path, fileName);
+  const size = await disk.sizeOf(file);
+  if (size === undefined) {
+    const foreign = (await disk.list(path)).find((name) => !harmlessNames.has(name) && !name.startsWith('.'));
+    if (foreign === undefined) return undefined;
+    throw new EdisError(
+      'data-directory',
+      `${path} is not empty (${foreign}) and is no Edis data directory: it has no ${fileName}; choose another one`,
+    );
+  }
+  const handle = disk.open(file);
+  try {
+    return parseIdentity(file, Buffer.from(await handle.read(0, size)).toString('utf8'));
+  } finally {
+    await handle.close();
+  }
+}
+
+function parseIdentity(path: string, text: string): StoreIdentity {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (caught) {
+    throw damaged(`${path} is not readable as JSON`, caught);
+  }
+  if (typeof parsed !== 'object' || parsed === null || !('formatVersion' in parsed)) {
+    throw damaged(`${path} has no format version`);
+  }
+  if (parsed.formatVersion !== formatVersion) {
+    throw new EdisError(
+      'data-directory',
+      `${path} has format version ${String(parsed.formatVersion)}, this program reads ${formatVersion}; ` +
+        'use the version of Edis that wrote it, or another data directory',
+    );
+  }
+  if (!('kind' in parsed) || parsed.kind !== kind) {
+    throw new EdisError(
+      'data-directory',
+      `${path} belongs to a process of another kind; choose another data directory`,
+    );
+  }
+  if (!isIdentity(parsed)) throw damaged(`${path} lacks the store's id`);
+  return {
+    store: parsed.store,
+    cluster: parsed.cluster,
+    shard: parsed.shard,
+    node: parsed.node,
+    configuration: parsed.configuration ?? undefined,
+    topology: parsed.topology ?? undefined,
+    serving: parsed.serving === true,
+  };
+}
+
+function isIdentity(parsed: object): parsed is StoreIdentity {
+  const text = (name: string): boolean => typeof Reflect.get(parsed, name) === 'string';
+  return text('store') && text('cluster') && text('shard') && text('node');
+}
+
+function checkExpected(path: string, known: StoreIdentity, expected: ExpectedIdentity): void {
+  const names = ['cluster', 'shard', 'node'] as const;
+  for (const name of names) {
+    const wanted = expected[name] ?? '';
+    if (wanted === '' || known[name] === '' || known[name] === wanted) continue;
+    throw new EdisError(
+      'data-directory',
+      `${path} belongs to ${name} ${known[name]}, not to ${wanted}; choose another data directory or ${name}`,
+    );
+  }
+}

@@ -1,0 +1,74 @@
+import type { ChangeLog } from './change-log.ts';
+
+/**
+ * Which log segments may go: those that the view has for good, that no live follower needs (up to a cap), that no open
+ * snapshot pins, and that are more than what is kept for followers that come back.
+ */
+export interface RetentionOptions {
+  readonly log: ChangeLog;
+  readonly retentionBytes: number;
+  readonly retentionBytesMax: number;
+  /** The position that the view has even after a power loss. */
+  readonly viewSyncedPosition: () => number;
+  /** Has the view's position synced soon. */
+  readonly wantViewSync: () => void;
+  readonly onFailed: (caught: unknown) => void;
+}
+
+/** Keeps the entries above a position in the log for as long as it is held. */
+export interface LogPin {
+  readonly position: number;
+}
+
+export class LogRetention {
+  readonly #options: RetentionOptions;
+  readonly #pins = new Set<LogPin>();
+  #oldestFollowerPosition = Number.POSITIVE_INFINITY;
+  #running: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(options: RetentionOptions) {
+    this.#options = options;
+  }
+
+  pin(position: number): LogPin {
+    const pin = { position };
+    this.#pins.add(pin);
+    return pin;
+  }
+
+  unpin(pin: LogPin): void {
+    this.#pins.delete(pin);
+    this.apply();
+  }
+
+  keepFor(oldestFollowerPosition: number): void {
+    this.#oldestFollowerPosition = oldestFollowerPosition;
+    this.apply();
+  }
+
+  /** Removes what may go. Cheap when nothing may. */
+  apply(): void {
+    const { log, retentionBytes, wantViewSync, onFailed } = this.#options;
+    if (this.#stopped || this.#running !== undefined || log.bytes <= retentionBytes) return;
+    wantViewSync();
+    this.#running = log
+      .removeOldest((last) => this.#mayGo(last))
+      .catch(onFailed)
+      .finally(() => {
+        this.#running = undefined;
+      });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#running;
+  }
+
+  #mayGo(lastPosition: number): boolean {
+    const { log, retentionBytes, retentionBytesMax, viewSyncedPosition } = this.#options;
+    if (this.#stopped || log.bytes <= retentionBytes || lastPosition > viewSyncedPosition()) return false;
+    for (const pin of this.#pins) if (lastPosition > pin.position) return false;
+    return lastPosition < this.#oldestFollowerPosition || log.bytes > retentionBytesMax;
+  }
+}

@@ -1,0 +1,49 @@
+import type { ByteString, Bytes, Metadata } from '@edis/core';
+
+export type LoggedKind = 'put' | 'delete' | 'open';
+
+/** One operation of a log entry. Made with all fields, in this order: one hidden class keeps the hot paths fast. */
+export interface LoggedOperation {
+  /** `open`: a primary opens its epoch; it has no key. A `delete` is logged only when there was a record. */
+  readonly kind: LoggedKind;
+  readonly keyspace: number;
+  readonly slot: number;
+  readonly key: ByteString;
+  /** '' for delete and open. */
+  readonly value: Bytes;
+  readonly metadata: Metadata | undefined;
+  /** Milliseconds since the Unix epoch; 0: never. */
+  readonly expiresAtMs: number;
+  /** 16 bytes, or '': no operation id. */
+  readonly client: ByteString;
+  readonly sequence: number;
+}
+
+/** One commit group. Operation i has the version `timestamp + i`. */
+export interface Entry {
+  readonly position: number;
+  readonly epoch: number;
+  readonly timestamp: number;
+  readonly operations: readonly LoggedOperation[];
+  /** By client: sequences below are finished. */
+  readonly completed: ReadonlyMap<ByteString, number>;
+}
+
+/** An entry as the log and the followers have it. */
+export interface EncodedEntry {
+  readonly body: Uint8Array;
+  /** CRC-32 of the body. */
+  readonly checksum: number;
+}
+
+/** Consecutive entries as the log and the followers have them. */
+export interface EncodedEntries {
+  readonly firstPosition: number;
+  readonly bodies: readonly Uint8Array[];
+  readonly checksums: readonly number[];
+}
+
+/** The highest timestamp that an entry uses. */
+export function lastTimestampOf(entry: Entry): number {
+  return entry.timestamp + Math.max(0, entry.operations.length - 1);
+}

@@ -1,0 +1,143 @@
+import type { EdisError, Position } from '@edis/core';
+import { EpochTable, OperationIds } from '@edis/core';
+import { ChangeLog } from './change-log.ts';
+import { DataDirectory } from './data-directory.ts';
+import type { Entry } from './logged-operation.ts';
+import { lastTimestampOf } from './logged-operation.ts';
+import { Overlay } from './overlay.ts';
+import type { StoreEnvironment } from './store-environment.ts';
+import type { StoreOptions, StoreSettings } from './store-options.ts';
+import { defaultStoreSettings } from './store-options.ts';
+import { View } from './view.ts';
+import type { ViewState } from './view-state.ts';
+
+/**
+ * Opens what a store is made of, and brings it to where the last process left it: an interrupted takeover of a
+ * snapshot is completed, the view is opened, and the log's entries above it are read into overlay, operation ids
+ * and epoch table.
+ */
+export interface StoreParts {
+  readonly settings: StoreSettings;
+  readonly directory: DataDirectory;
+  readonly log: ChangeLog;
+  readonly logEvents: LogEvents;
+  readonly overlay: Overlay;
+  readonly operationIds: OperationIds;
+  readonly epochs: EpochTable;
+  readonly lastEntry: Position;
+  readonly lastTimestamp: number;
+  readonly view: View;
+  readonly state: ViewState;
+}
+
+/** Where the log's events go: to the store, once there is one. */
+export interface LogEvents {
+  onSynced(): void;
+  onFailed(error: EdisError): void;
+}
+
+export async function openParts(options: StoreOptions): Promise<StoreParts> {
+  const { environment } = options;
+  const settings = settingsOf(options);
+  const expected = options.expected ?? {};
+  const directory = await DataDirectory.open(options.directory, environment.disk, options.newStoreId, expected);
+  await finishInstall(environment, directory);
+  const view = new View(directory.viewPath, await environment.views.open(directory.viewPath));
+  try {
+    return await replayLog(settings, environment, directory, view);
+  } catch (caught) {
+    await view.close();
+    throw caught;
+  }
+}
+
+async function replayLog(
+  settings: StoreSettings,
+  environment: StoreEnvironment,
+  directory: DataDirectory,
+  view: View,
+): Promise<StoreParts> {
+  const state = view.loadState();
+  const operationIds = new OperationIds();
+  operationIds.restore(await view.loadClients());
+  const overlay = new Overlay();
+  const epochs = new EpochTable(state.epochs);
+  let lastEntry: Position = { epoch: state.epoch, position: state.position };
+  let lastTimestamp = state.timestamp;
+  const logEvents: LogEvents = { onSynced: () => {}, onFailed: () => {} };
+  const log = await ChangeLog.open(
+    {
+      disk: environment.disk,
+      directory: directory.logPath,
+      segmentBytes: settings.segmentBytes,
+      onSynced: () => logEvents.onSynced(),
+      onFailed: (error) => logEvents.onFailed(error),
+    },
+    state.position,
+    {
+      onEntry: (entry) => {
+        overlay.append(entry);
+        epochs.append(entry.epoch, entry.position);
+        rememberOperations(operationIds, entry);
+        lastEntry = { epoch: entry.epoch, position: entry.position };
+        lastTimestamp = lastTimestampOf(entry);
+      },
+    },
+  );
+  return { settings, directory, log, logEvents, overlay, operationIds, epochs, lastEntry, lastTimestamp, view, state };
+}
+
+function settingsOf(options: StoreOptions): StoreSettings {
+  const of = (name: keyof StoreSettings): number => options[name] ?? defaultStoreSettings[name];
+  return {
+    cacheBytes: of('cacheBytes'),
+    overlayBytesMax: of('overlayBytesMax'),
+    segmentBytes: of('segmentBytes'),
+    retentionBytes: of('retentionBytes'),
+    retentionBytesMax: of('retentionBytesMax'),
+    memorySyncMs: of('memorySyncMs'),
+  };
+}
+
+/** Notes the outcomes of an entry's operations. A delete is logged only when there was a record. */
+export function rememberOperations(operationIds: OperationIds, entry: Entry): void {
+  const lastTimestamp = lastTimestampOf(entry);
+  for (const [client, below] of entry.completed) operationIds.complete(client, below, lastTimestamp);
+  let version = entry.timestamp;
+  for (const { client, kind, sequence, slot } of entry.operations) {
+    if (client !== '' && kind !== 'open') {
+      operationIds.remember(client, { sequence, slot, kind, version, position: entry.position, existed: true });
+    }
+    version++;
+  }
+  operationIds.expire(lastTimestamp);
+}
+
+/** Carries out what is left of a takeover, or clears away a snapshot that never became whole. */
+async function finishInstall(environment: StoreEnvironment, directory: DataDirectory): Promise<void> {
+  const { views, disk } = environment;
+  if (await views.exists(directory.readyViewPath)) {
+    const ready = await views.open(directory.readyViewPath);
+    const { position } = new View(directory.readyViewPath, ready).loadState();
+    await ready.close();
+    // The log as it is belongs to the state that was replaced; it is begun anew behind the snapshot.
+    await disk.makeDirectory(directory.logPath);
+    await ChangeLog.beginAnew(disk, directory.logPath, position);
+    await replaceView(environment, directory);
+  }
+  if (await views.exists(directory.nextViewPath)) await views.remove(directory.nextViewPath);
+}
+
+/** Puts the snapshot's view in the place of the old one, which is closed. */
+export async function replaceView(environment: StoreEnvironment, directory: DataDirectory): Promise<void> {
+  await environment.views.remove(directory.viewPath);
+  await environment.views.rename(directory.readyViewPath, directory.viewPath);
+}
+
+/** What is wrong with an entry that is to follow another; undefined: nothing. */
+export function orderFault(entry: Entry, last: Position, lastTimestamp: number): string | undefined {
+  if (entry.position !== last.position + 1) return `position ${entry.position} does not follow ${last.position}`;
+  if (entry.epoch < Math.max(1, last.epoch)) return `epoch ${entry.epoch} is below ${Math.max(1, last.epoch)}`;
+  if (entry.timestamp <= lastTimestamp) return `timestamp ${entry.timestamp} is not above ${lastTimestamp}`;
+  return undefined;
+}

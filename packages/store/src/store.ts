@@ -1,0 +1,500 @@
+import type { ByteString, EpochStart, OperationIds, Position } from '@edis/core';
+import { EdisError, EpochTable, invariant } from '@edis/core';
+import { Applier } from './applier.ts';
+import type { ChangeLog } from './change-log.ts';
+import type { DataDirectory, StoreIdentity } from './data-directory.ts';
+import { DigestTable, digestBytesMax, idHash } from './digest-table.ts';
+import { decodeEntry, encodeEntry, entryFault } from './entry-codec.ts';
+import { checksumOf, frameHeaderBytes } from './frame.ts';
+import { LogRetention } from './log-retention.ts';
+import type { EncodedEntries, EncodedEntry, Entry } from './logged-operation.ts';
+import { lastTimestampOf } from './logged-operation.ts';
+import type { Overlay } from './overlay.ts';
+import { writeReceipt } from './receipt.ts';
+import { RecordCache } from './record-cache.ts';
+import type { Scrub } from './scrub.ts';
+import { scrubView } from './scrub.ts';
+import { SnapshotInstall } from './snapshot-install.ts';
+import type { SnapshotStart } from './snapshot-source.ts';
+import { SnapshotSource } from './snapshot-source.ts';
+import type { DirectoryLock, StoreEnvironment } from './store-environment.ts';
+import type { StoreOptions, StoreSettings } from './store-options.ts';
+import type { StoreParts } from './store-parts.ts';
+import { openParts, orderFault, rememberOperations, replaceView } from './store-parts.ts';
+import type { Lookup } from './stored-record.ts';
+import { recordKeyOf } from './stored-record.ts';
+import { View } from './view.ts';
+import type { ViewState } from './view-state.ts';
+
+/**
+ * One member's copy of a shard: the change log, and the records that follow it.
+ *
+ * Guarantees: an entry that `append` returned for is in the log file; one that `syncedPosition` covers outlives a power
+ * loss; lookups see every appended entry at once ('newest'), or exactly those that `setVisible` has shown ('visible').
+ * After a failed write, sync or batch the store is out of service for good: `onFailed` is told once, and nothing
+ * more is appended, synced or said to be so. Assumes: one owner on one event loop; positions, epochs and timestamps
+ * are the owner's, the store checks that they rise.
+ */
+export class Store {
+  readonly #settings: StoreSettings;
+  readonly #environment: StoreEnvironment;
+  readonly #directory: DataDirectory;
+  readonly #lock: DirectoryLock;
+  readonly #log: ChangeLog;
+  readonly #overlay: Overlay;
+  readonly #cache: RecordCache;
+  readonly #applier: Applier;
+  readonly #retention: LogRetention;
+  readonly operationIds: OperationIds;
+  #epochs: EpochTable;
+  #lastEntry: Position;
+  #lastTimestamp: number;
+  #visiblePosition: number;
+  readonly #syncedListeners: ((syncedPosition: number) => void)[] = [];
+  readonly #failedListeners: ((error: EdisError) => void)[] = [];
+  #syncWaiters: SyncWaiter[] = [];
+  #stopSyncTimer: (() => void) | undefined;
+  #install: SnapshotInstall | undefined;
+  /** While a snapshot takes over there is no view to read. */
+  #takingOver = false;
+  #failure: EdisError | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(environment: StoreEnvironment, lock: DirectoryLock, parts: StoreParts) {
+    this.#settings = parts.settings;
+    this.#environment = environment;
+    this.#directory = parts.directory;
+    this.#lock = lock;
+    this.#log = parts.log;
+    this.#overlay = parts.overlay;
+    this.operationIds = parts.operationIds;
+    this.#epochs = parts.epochs;
+    this.#lastEntry = parts.lastEntry;
+    this.#lastTimestamp = parts.lastTimestamp;
+    this.#visiblePosition = parts.state.position;
+    this.#cache = new RecordCache(parts.settings.cacheBytes);
+    const onFailed = (error: EdisError): void => this.#fail(error);
+    parts.logEvents.onSynced = () => this.#noteSynced();
+    parts.logEvents.onFailed = onFailed;
+    this.#applier = new Applier(
+      {
+        overlay: parts.overlay,
+        cache: this.#cache,
+        // Nobody who chooses keys knows the store's id.
+        digests: new DigestTable(digestBytesMax, idHash(this.identity.store), parts.state.recordCount === 0),
+        operationIds: parts.operationIds,
+        epochs: () => this.#epochs,
+        bound: () => Math.min(this.#visiblePosition, this.#log.syncedPosition),
+        visible: () => this.#visiblePosition,
+        requestSync: () => this.requestSync(),
+        onFolded: () => this.#retention.apply(),
+        onFailed,
+        foldBytes: parts.settings.overlayBytesMax / 4,
+        syncEveryBytes: parts.settings.segmentBytes,
+      },
+      parts.view,
+      parts.state,
+    );
+    this.#retention = new LogRetention({
+      log: parts.log,
+      retentionBytes: parts.settings.retentionBytes,
+      retentionBytesMax: parts.settings.retentionBytesMax,
+      viewSyncedPosition: () => this.#applier.syncedPosition,
+      wantViewSync: () => this.#applier.wantSync(),
+      onFailed: (caught) => this.#fail(EdisError.from(caught, 'disk')),
+    });
+  }
+
+  /**
+   * Opens or makes a store. EdisError 'data-directory' when the directory is not for this process, 'damaged' when
+   * what it holds fails its checks, 'disk' when it cannot be read or written. All entries in the log are synced
+   * when it returns.
+   */
+  static async open(options: StoreOptions): Promise<Store> {
+    const { environment, directory: path } = options;
+    await environment.disk.makeDirectory(path);
+    const lock = await environment.lock(path);
+    try {
+      return new Store(environment, lock, await openParts(options));
+    } catch (caught) {
+      await lock.release();
+      throw EdisError.from(caught, 'disk');
+    }
+  }
+
+  get identity(): StoreIdentity {
+    return this.#directory.identity;
+  }
+
+  /** Changes store.json; safe when it returns. */
+  saveIdentity(change: Partial<Omit<StoreIdentity, 'store'>>): Promise<void> {
+    return this.#directory.save(change);
+  }
+
+  get lastEntry(): Position {
+    return this.#lastEntry;
+  }
+
+  /** The highest timestamp that an entry uses. */
+  get lastTimestamp(): number {
+    return this.#lastTimestamp;
+  }
+
+  get epochs(): readonly EpochStart[] {
+    return this.#epochs.starts;
+  }
+
+  get epochTable(): EpochTable {
+    return this.#epochs;
+  }
+
+  get syncedPosition(): number {
+    return this.#log.syncedPosition;
+  }
+
+  get visiblePosition(): number {
+    return this.#visiblePosition;
+  }
+
+  get viewPosition(): number {
+    return this.#applier.state.position;
+  }
+
+  /** The oldest entry that the log still has; one above the last when it has none. */
+  get firstPosition(): number {
+    return this.#log.firstPosition;
+  }
+
+  get overlayBytes(): number {
+    return this.#overlay.bytes;
+  }
+
+  get logBytes(): number {
+    return this.#log.bytes;
+  }
+
+  get recordCount(): number {
+    return this.#applier.state.recordCount;
+  }
+
+  get recordBytes(): number {
+    return this.#applier.state.recordBytes;
+  }
+
+  /** Of the records at viewPosition. */
+  get contentHash(): string {
+    return this.#applier.state.contentHash;
+  }
+
+  get cacheHitCount(): number {
+    return this.#cache.hitCount;
+  }
+
+  get cacheMissCount(): number {
+    return this.#cache.missCount;
+  }
+
+  get failure(): EdisError | undefined {
+    return this.#failure;
+  }
+
+  /**
+   * Writes an entry to the log file and shows it to 'newest' lookups. EdisError 'disk' when that fails: see
+   * onFailed.
+   */
+  append(entry: Entry): EncodedEntry {
+    this.#checkUsable();
+    this.#checkOrder(entry);
+    const fault = entryFault(entry);
+    invariant(fault === undefined, fault ?? '');
+    const frame = encodeEntry(entry, frameHeaderBytes);
+    const encoded = this.#written(() => this.#log.append(entry.position, frame));
+    this.#take(entry);
+    this.#afterAppend();
+    return encoded;
+  }
+
+  /**
+   * Writes entries that another member encoded, byte for byte, and returns them. EdisError 'protocol', and nothing is
+   * written, when one fails its check or does not follow the last; 'disk' when writing fails.
+   */
+  appendEncoded(firstPosition: number, bodies: readonly Uint8Array[], checksums: readonly number[]): Entry[] {
+    this.#checkUsable();
+    const encoded: EncodedEntry[] = [];
+    const entries: Entry[] = [];
+    let last = this.#lastEntry;
+    let lastTimestamp = this.#lastTimestamp;
+    for (const [index, body] of bodies.entries()) {
+      const position = firstPosition + index;
+      const fault = (what: string): EdisError => new EdisError('protocol', `entry ${position}: ${what}`);
+      const checksum = checksums[index];
+      if (checksum === undefined || checksumOf(body) !== checksum) throw fault('its checksum does not fit its bytes');
+      const entry = decodeEntry(body, fault);
+      const wrong = orderFault(entry, last, lastTimestamp);
+      if (entry.position !== position || wrong !== undefined) throw fault(wrong ?? `it says ${entry.position}`);
+      encoded.push({ body, checksum });
+      entries.push(entry);
+      last = entry;
+      lastTimestamp = lastTimestampOf(entry);
+    }
+    if (entries.length === 0) return entries;
+    this.#written(() => this.#log.appendEncoded(firstPosition, encoded));
+    for (const entry of entries) this.#take(entry);
+    this.#afterAppend();
+    return entries;
+  }
+
+  #written<Result>(write: () => Result): Result {
+    try {
+      return write();
+    } catch (caught) {
+      const error = EdisError.from(caught, 'disk');
+      this.#fail(error);
+      throw error;
+    }
+  }
+
+  #take(entry: Entry): void {
+    this.#overlay.append(entry);
+    this.#epochs.append(entry.epoch, entry.position);
+    rememberOperations(this.operationIds, entry);
+    this.#lastEntry = { epoch: entry.epoch, position: entry.position };
+    this.#lastTimestamp = lastTimestampOf(entry);
+  }
+
+  #afterAppend(): void {
+    this.#stopSyncTimer ??= this.#environment.startTimer(this.#settings.memorySyncMs, () => {
+      this.#stopSyncTimer = undefined;
+      this.requestSync();
+      // What is visible by now goes into the view even if nobody waits for it.
+      this.#applier.aim(this.#visiblePosition);
+    });
+    this.#applier.nudge();
+  }
+
+  /** Entries up to here are shown to 'visible' lookups and may be folded. Never falls. */
+  setVisible(position: number): void {
+    const shown = Math.min(position, this.#lastEntry.position);
+    if (shown <= this.#visiblePosition) return;
+    this.#visiblePosition = shown;
+    this.#applier.nudge();
+  }
+
+  /** A group sync starts at once, or right after the running one. */
+  requestSync(): void {
+    if (this.#failure === undefined) this.#log.requestSync();
+  }
+
+  onSynced(listener: (syncedPosition: number) => void): void {
+    this.#syncedListeners.push(listener);
+  }
+
+  /** Told once; at once if it has happened. */
+  onFailed(listener: (error: EdisError) => void): void {
+    if (this.#failure === undefined) this.#failedListeners.push(listener);
+    else listener(this.#failure);
+  }
+
+  /**
+   * A record, synchronously. EdisError 'damaged' when the stored record fails its check; 'busy' for the moment in
+   * which a snapshot takes over.
+   */
+  lookup(keyspace: number, key: ByteString, upTo: 'newest' | 'visible'): Lookup {
+    const recordKey = recordKeyOf(keyspace, key);
+    const limit = upTo === 'newest' ? Number.POSITIVE_INFINITY : this.#visiblePosition;
+    const found = this.#overlay.lookup(recordKey, limit);
+    if (found !== undefined) return found;
+    let record = this.#cache.get(recordKey);
+    if (record === undefined) {
+      if (this.#takingOver) throw new EdisError('busy', 'a snapshot is taking over', { retryAfterMs: 50 });
+      record = this.#applier.view.get(keyspace, key);
+      if (record !== undefined) this.#cache.set(recordKey, keyspace, record);
+    }
+    return { record, position: 0 };
+  }
+
+  hasRoom(): boolean {
+    return this.#overlay.bytes < this.#settings.overlayBytesMax;
+  }
+
+  /** Entries from a position on, at least one if there is one; undefined: the log no longer reaches back. */
+  readEntries(fromPosition: number, maxBytes: number): Promise<EncodedEntries | undefined> {
+    return this.#log.read(fromPosition, maxBytes);
+  }
+
+  epochAt(position: number): number | undefined {
+    return position > this.#lastEntry.position ? undefined : this.#epochs.epochAt(position);
+  }
+
+  /** Cuts the entries above a position, after a receipt of them is safe. Only above the view's position. */
+  async truncateAfter(position: number): Promise<void> {
+    this.#checkUsable();
+    if (position >= this.#lastEntry.position) return;
+    await this.#applier.exclusive(async () => {
+      invariant(position >= this.viewPosition, `the view is at ${this.viewPosition}, above the cut at ${position}`);
+      await writeReceipt(this.#environment.disk, this.#directory, this.#log, position, this.#lastEntry);
+      await this.#log.truncateAfter(position);
+      this.#overlay.truncateAfter(position);
+      this.operationIds.forgetAfter(position);
+      this.#epochs.truncateAfter(position);
+      this.#visiblePosition = Math.min(this.#visiblePosition, position);
+      this.#lastEntry = { epoch: this.#epochs.epochAt(position) ?? 0, position };
+      // The clock does not go back: timestamps that were seen are not used again.
+    });
+  }
+
+  /** Entries at or above the position are kept for followers, as far as retentionBytesMax allows. */
+  setRetention(needs: { readonly oldestFollowerPosition: number }): void {
+    this.#retention.keepFor(needs.oldestFollowerPosition);
+  }
+
+  /** The records as of what is visible now, or a little later. To be closed: it pins the log behind it. */
+  async openSnapshot(): Promise<SnapshotSource> {
+    this.#checkUsable();
+    await this.#applier.reach(this.#visiblePosition);
+    return this.#applier.exclusive(async () => {
+      this.#checkUsable();
+      const { state, view } = this.#applier;
+      const pin = this.#retention.pin(state.position);
+      return new SnapshotSource(state, view.snapshot(), () => this.#retention.unpin(pin));
+    });
+  }
+
+  /** Begins to take in another member's snapshot beside the state in use. One at a time. */
+  async beginInstall(start: SnapshotStart): Promise<SnapshotInstall> {
+    this.#checkUsable();
+    await this.#install?.abort();
+    const { nextViewPath, readyViewPath } = this.#directory;
+    this.#install = await SnapshotInstall.begin(
+      {
+        views: this.#environment.views,
+        nextPath: nextViewPath,
+        readyPath: readyViewPath,
+        takeOver: (state) => this.#takeOver(state),
+        onEnded: () => {
+          this.#install = undefined;
+        },
+      },
+      start,
+    );
+    return this.#install;
+  }
+
+  #takeOver(state: ViewState): Promise<void> {
+    const { views } = this.#environment;
+    const { nextViewPath, readyViewPath, viewPath } = this.#directory;
+    return this.#applier.exclusive(async () => {
+      this.#checkUsable();
+      try {
+        await views.rename(nextViewPath, readyViewPath);
+        this.#takingOver = true;
+        await this.#log.reset(state.position);
+        await this.#applier.view.close();
+        await replaceView(this.#environment, this.#directory);
+        const view = new View(viewPath, await views.open(viewPath));
+        const clients = await view.loadClients();
+        this.#overlay.clear();
+        this.#cache.clear();
+        this.operationIds.restore(clients);
+        this.#epochs = new EpochTable(state.epochs);
+        this.#lastEntry = { epoch: state.epoch, position: state.position };
+        this.#lastTimestamp = Math.max(state.timestamp, this.#lastTimestamp);
+        this.#visiblePosition = state.position;
+        this.#applier.replaceView(view, state);
+        this.#takingOver = false;
+      } catch (caught) {
+        // Half of a takeover is completed by the next start, not by this process.
+        const error = EdisError.from(caught, 'disk');
+        this.#fail(error);
+        throw error;
+      }
+    });
+  }
+
+  /** Recomputes count and hash from all records as of viewPosition. */
+  async scrub(): Promise<Scrub> {
+    this.#checkUsable();
+    const { view, state, snapshot } = await this.#applier.exclusive(async () => {
+      const { view, state } = this.#applier;
+      return { view, state, snapshot: view.snapshot() };
+    });
+    return scrubView(view, state, snapshot);
+  }
+
+  /** Syncs the log, folds everything visible, and syncs the view. */
+  async flush(): Promise<void> {
+    this.#checkUsable();
+    await this.#applier.reach(this.#visiblePosition);
+    await this.#reachSynced(this.#lastEntry.position);
+    await this.#applier.syncView();
+  }
+
+  #reachSynced(position: number): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.syncedPosition >= position) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#syncWaiters.push({ position, resolve, reject });
+      this.requestSync();
+    });
+  }
+
+  #noteSynced(): void {
+    const synced = this.#log.syncedPosition;
+    for (const listener of this.#syncedListeners) listener(synced);
+    const due = this.#syncWaiters.filter((waiter) => waiter.position <= synced);
+    this.#syncWaiters = this.#syncWaiters.filter((waiter) => waiter.position > synced);
+    for (const waiter of due) waiter.resolve();
+    this.#applier.nudge();
+  }
+
+  #fail(error: EdisError): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    this.#stopSyncTimer?.();
+    this.#log.stop();
+    for (const waiter of this.#syncWaiters.splice(0)) waiter.reject(error);
+    // Settles at the end of a running batch; there is nothing to wait for, and it does not reject.
+    void this.#applier.stop(error);
+    for (const listener of this.#failedListeners) listener(error);
+  }
+
+  #checkUsable(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #checkOrder(entry: Entry): void {
+    const fault = orderFault(entry, this.#lastEntry, this.#lastTimestamp);
+    invariant(fault === undefined, `entry ${entry.position}: ${fault ?? ''}`);
+  }
+
+  /** Idempotent. What is not synced stays so: flush first for a clean end. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#stopSyncTimer?.();
+    const closed = new EdisError('closed', 'the store is closed');
+    const failed = this.#failure !== undefined;
+    this.#failure ??= closed;
+    for (const waiter of this.#syncWaiters.splice(0)) waiter.reject(closed);
+    await this.#applier.stop(closed);
+    await this.#retention.stop();
+    await this.#log.close().catch((caught: unknown) => ignoreIf(failed, caught));
+    await this.#install?.abort().catch((caught: unknown) => ignoreIf(failed, caught));
+    await this.#applier.view.close().catch((caught: unknown) => ignoreIf(failed, caught));
+    await this.#lock.release();
+  }
+}
+
+interface SyncWaiter {
+  readonly position: number;
+  resolve(): void;
+  reject(error: EdisError): void;
+}
+
+/** What fails while a store closes that has failed already says nothing new. */
+function ignoreIf(failed: boolean, caught: unknown): void {
+  if (!failed) throw caught;
+}

@@ -1,0 +1,68 @@
+import type { ByteString, Bytes, Metadata } from '@edis/core';
+import { defaultKeyspaceId } from '@edis/core';
+
+/** A record as reads see it. */
+export interface StoredRecord {
+  readonly value: Bytes;
+  readonly metadata: Metadata | undefined;
+  readonly version: number;
+  /** Milliseconds since the Unix epoch; 0: never. */
+  readonly expiresAtMs: number;
+}
+
+/** What a lookup saw. */
+export interface Lookup {
+  readonly record: StoredRecord | undefined;
+  /** Position of the entry that decided, when the view does not have it yet; 0: the view decided. */
+  readonly position: number;
+}
+
+/** Keyspace and key as one string: what overlay and cache are keyed by. */
+export type RecordKey = string;
+
+/** Keyspaces other than the default one begin their record keys at this character: none of a byte string reaches it. */
+const keyspaceMark = 0x100;
+
+/** The default keyspace, which nearly all records are in, costs nothing. */
+export function recordKeyOf(keyspace: number, key: ByteString): RecordKey {
+  return keyspace === defaultKeyspaceId ? key : String.fromCodePoint(keyspaceMark + keyspace) + key;
+}
+
+/** The key of a record key. */
+export function keyOf(keyspace: number, recordKey: RecordKey): ByteString {
+  if (keyspace === defaultKeyspaceId) return recordKey;
+  return recordKey.slice(keyspaceMark + keyspace > 0xffff ? 2 : 1);
+}
+
+/** Values up to this are kept as byte strings: a Uint8Array costs some 100 bytes more and may pin a larger message. */
+export const maxStringValueBytes = 4096;
+
+/** The form in which a value is kept in memory: nothing larger than itself is pinned by it. */
+export function compactValue(value: Bytes): Bytes {
+  if (typeof value === 'string') return value;
+  if (value.length <= maxStringValueBytes) {
+    return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('latin1');
+  }
+  return value.buffer.byteLength > value.length * 2 ? new Uint8Array(value) : value;
+}
+
+/** Estimated bytes of a two- or one-byte string, header included. */
+function stringBytes(text: string, oneByte: boolean): number {
+  return 16 + (oneByte ? text.length : text.length * 2);
+}
+
+/** Estimated bytes that a record's own content takes on the heap. */
+export function contentBytes(
+  recordKey: RecordKey,
+  keyspace: number,
+  value: Bytes,
+  metadata: Metadata | undefined,
+): number {
+  let bytes = stringBytes(recordKey, keyspace === defaultKeyspaceId);
+  bytes += typeof value === 'string' ? stringBytes(value, true) : value.length + 200;
+  if (metadata !== undefined) {
+    bytes += 64;
+    for (const name of Object.keys(metadata)) bytes += 48 + (name.length + (metadata[name]?.length ?? 0)) * 2;
+  }
+  return bytes;
+}

@@ -1,0 +1,3 @@
+export { FaultProxy } from './fault-proxy.ts';
+export { TestCluster } from './test-cluster.ts';
+export { waitFor } from './wait-for.ts';
