@@ -82,7 +82,7 @@ export function decide(ending: Ending, attempt: Attempt): Decision {
       return fail(
         new EdisError(
           'no-quorum',
-          `ack quorum needs ${ending.needed} members, the shard has ${ending.members}; start replicas or use ack disk`,
+          `ack quorum needs ${ending.needed} members, the shard has ${ending.members}; use ack disk`,
         ),
       );
     default:

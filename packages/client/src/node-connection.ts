@@ -20,6 +20,7 @@ import {
   type Outcome,
   type ReadCandidate,
 } from '@edis/core';
+import { BatchPace, maxHoldMs, type SentBatch } from './batch-pace.ts';
 import type { CancelTimer, Environment } from './environment.ts';
 import type { PendingOperation } from './pending-operation.ts';
 import type { ServedBy } from './results.ts';
@@ -80,6 +81,10 @@ export class NodeConnection implements ReadCandidate {
   /** By request number. A number is used again only when its answer has come, so late answers meet nobody. */
   #inFlight: (PendingOperation | undefined)[] = [];
   #freeRequests: number[] = [];
+  readonly #pace = new BatchPace();
+  /** By request number, like the operations. */
+  #batches: (SentBatch | undefined)[] = [];
+  #cancelHold: CancelTimer | undefined;
   #lastHeardMs = 0;
   readonly #flush = (): void => this.#sendQueued();
 
@@ -214,7 +219,10 @@ export class NodeConnection implements ReadCandidate {
         return;
       }
       const operation = inFlight[request];
+      const batch = this.#batches[request];
+      if (batch !== undefined) this.#pace.onAnswer(batch);
       inFlight[request] = undefined;
+      this.#batches[request] = undefined;
       this.#freeRequests.push(request);
       if (operation !== undefined) this.#owner.onOutcome(operation, outcome, this, response);
       if (this.#stream !== stream) return;
@@ -261,12 +269,24 @@ export class NodeConnection implements ReadCandidate {
 
   #sendQueued(): void {
     this.#flushScheduled = false;
-    if (this.#inFlightCount === 0) this.#lastHeardMs = this.#environment.nowMs();
+    const nowMs = this.#environment.nowMs();
+    if (this.#inFlightCount === 0) this.#lastHeardMs = nowMs;
+    if (!this.#pace.mayLeave(nowMs)) {
+      this.#cancelHold ??= this.#environment.after(maxHoldMs, () => this.#endHold());
+      return;
+    }
     while (this.#state === 'ready' && !this.#blocked) {
       const request = this.#takeBatch();
       if (request === undefined) return;
+      const batch = this.#pace.onSent(request.operations.length, nowMs);
+      for (const operation of request.operations) this.#batches[operation.request] = batch;
       if (this.#stream?.send(request) !== true) this.#blocked = true;
     }
+  }
+
+  #endHold(): void {
+    this.#cancelHold = undefined;
+    if (this.#queue.length > this.#queueHead && !this.#flushScheduled) this.#sendQueued();
   }
 
   /** The next batch, of one identity and within the limits; undefined when nothing can be sent. */
@@ -335,6 +355,10 @@ export class NodeConnection implements ReadCandidate {
     const unsent = this.#queue.slice(this.#queueHead).filter((operation) => operation.connection === this);
     this.#inFlight = [];
     this.#freeRequests = [];
+    this.#batches = [];
+    this.#pace.reset();
+    this.#cancelHold?.();
+    this.#cancelHold = undefined;
     this.#queue = [];
     this.#queueHead = 0;
     stream?.cancel(error);
