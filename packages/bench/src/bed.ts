@@ -18,6 +18,7 @@ export class TestBed {
   readonly directory: string;
   readonly #endings: (() => Promise<void>)[] = [];
   #clusterCount = 0;
+  #closed: Promise<void> | undefined;
 
   private constructor(directory: string) {
     this.directory = directory;
@@ -35,7 +36,7 @@ export class TestBed {
     const dataDirectory = join(this.directory, `cluster-${this.#clusterCount}`);
     await mkdir(dataDirectory);
     const cluster = await startCluster({ shards, replicas, dataDirectory, infoPort: 0 });
-    this.#endings.push(async () => {
+    await this.#atEnd(async () => {
       await cluster.stop(clusterStopMs);
       await rm(dataDirectory, { recursive: true, force: true });
     });
@@ -50,20 +51,34 @@ export class TestBed {
   /** A Redis for each durability, and one driver for both. */
   async driveRedis(): Promise<DriverProcess> {
     const memory = await RedisServer.start(this.directory, 'everysec');
-    this.#endings.push(() => memory.stop());
+    await this.#atEnd(() => memory.stop());
     const disk = await RedisServer.start(this.directory, 'always');
-    this.#endings.push(() => disk.stop());
+    await this.#atEnd(() => disk.stop());
     return this.#keep(
       await DriverProcess.start('redis', { kind: 'redis', memoryPort: memory.port, diskPort: disk.port }),
     );
   }
 
-  /** Ends what runs and keeps the folder for the next section. */
+  /** Ends what runs and keeps the folder for the next section; one that cannot be ended keeps none of the others. */
   async clear(): Promise<void> {
-    while (this.#endings.length > 1) await this.#endings.pop()?.();
+    const failures: unknown[] = [];
+    while (this.#endings.length > 1) {
+      try {
+        await this.#endings.pop()?.();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw new AggregateError(failures, `stopping failed: ${failures.map(String).join('; ')}`);
   }
 
-  async close(): Promise<void> {
+  /** Safe to call at any time and more than once: an interruption and the end of the run may meet here. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     try {
       await this.clear();
     } finally {
@@ -71,8 +86,18 @@ export class TestBed {
     }
   }
 
-  #keep(driver: DriverProcess): DriverProcess {
-    this.#endings.push(() => driver.close());
+  /** What was still starting when the bed was closed ends at once. */
+  async #atEnd(ending: () => Promise<void>): Promise<void> {
+    if (this.#closed === undefined) {
+      this.#endings.push(ending);
+      return;
+    }
+    await ending();
+    throw new Error('the bench was interrupted');
+  }
+
+  async #keep(driver: DriverProcess): Promise<DriverProcess> {
+    await this.#atEnd(() => driver.close());
     return driver;
   }
 }

@@ -34,8 +34,10 @@ export class DriverProcess {
   }
 
   async run(work: LoopWork | LoadWork): Promise<Measurement> {
+    if (!this.#child.connected) throw new Error(`the ${this.name} driver has ended`);
     const answer = this.#answer();
-    this.#child.send(work);
+    // With a callback a failed send is no uncaught event; the exit that follows it rejects the answer.
+    this.#child.send(work, () => undefined);
     const message = await answer;
     if (message.kind !== 'done') throw new Error(`the ${this.name} driver answered out of turn`);
     return message.measurement;
@@ -44,7 +46,7 @@ export class DriverProcess {
   async close(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const exited = once(this.#child, 'exit', { signal: AbortSignal.timeout(closeDeadlineMs) });
-    if (this.#child.connected) this.#child.send({ kind: 'close' });
+    if (this.#child.connected) this.#child.send({ kind: 'close' }, () => undefined);
     try {
       await exited;
     } catch {

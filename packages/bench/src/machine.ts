@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises';
-import { arch, cpus, release, totalmem, type } from 'node:os';
+import { arch, cpus, loadavg, release, totalmem, type } from 'node:os';
 
 export interface Machine {
   readonly cpus: number;
@@ -9,6 +9,8 @@ export interface Machine {
   readonly system: string;
   readonly fileSystem: string;
   readonly redis: string | undefined;
+  /** Of the minute before the start; well above 0, other work disturbs the figures. */
+  readonly loadAverage: number;
 }
 
 /** The magic numbers of statfs(2) that matter for a figure about syncs. */
@@ -30,5 +32,6 @@ export async function describeMachine(directory: string, redis: string | undefin
     system: `${type()} ${release()} ${arch()}`,
     fileSystem: fileSystems.get(magic) ?? `0x${magic.toString(16)}`,
     redis,
+    loadAverage: loadavg()[0] ?? 0,
   };
 }

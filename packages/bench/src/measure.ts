@@ -11,6 +11,9 @@ export interface Row {
   readonly keys: number;
   readonly subject: Measurement;
   readonly baseline: Measurement | undefined;
+  /** Operations per second of every round: where they lie far apart, something else was using the machine. */
+  readonly subjectRounds: readonly number[];
+  readonly baselineRounds: readonly number[];
   /** Operations per second of the subject to those of the baseline. */
   readonly ratio: number | undefined;
   readonly floor: number | undefined;
@@ -45,13 +48,28 @@ async function measureCell(comparison: Comparison, work: LoopWork, options: Benc
       rounds.get(driver)?.push(await driver.run(work));
     }
   }
-  const subject = medianOf(rounds.get(comparison.subject) ?? []);
-  const baseline = comparison.baseline === undefined ? undefined : medianOf(rounds.get(comparison.baseline) ?? []);
+  const ofSubject = rounds.get(comparison.subject) ?? [];
+  const ofBaseline = comparison.baseline === undefined ? [] : (rounds.get(comparison.baseline) ?? []);
+  const subject = medianOf(ofSubject);
+  const baseline = ofBaseline.length === 0 ? undefined : medianOf(ofBaseline);
   const ratio = baseline === undefined ? undefined : subject.opsPerSecond / baseline.opsPerSecond;
   const floor = floorOf(comparison.section, work);
   const passed = ratio === undefined || floor === undefined || ratio >= floor;
   const { verb, durability, callers, keys } = work;
-  return { section: comparison.section, verb, durability, callers, keys, subject, baseline, ratio, floor, passed };
+  return {
+    section: comparison.section,
+    verb,
+    durability,
+    callers,
+    keys,
+    subject,
+    baseline,
+    subjectRounds: ofSubject.map((measurement) => Math.round(measurement.opsPerSecond)),
+    baselineRounds: ofBaseline.map((measurement) => Math.round(measurement.opsPerSecond)),
+    ratio,
+    floor,
+    passed,
+  };
 }
 
 /** Measures every cell of a section on key sets that are loaded already. */
@@ -75,8 +93,8 @@ export async function compare(comparison: Comparison, options: BenchOptions, pro
       rows.push(row);
       progress(
         `${row.section}: ${verb}${verb === 'put' ? ` ${durability}` : ''}, ${callers} callers: ` +
-          `${Math.round(row.subject.opsPerSecond)} ops/s` +
-          (row.baseline === undefined ? '' : `, baseline ${Math.round(row.baseline.opsPerSecond)} ops/s`),
+          `${row.subjectRounds.join(', ')} ops/s` +
+          (row.baseline === undefined ? '' : `, baseline ${row.baselineRounds.join(', ')} ops/s`),
       );
     }
   }

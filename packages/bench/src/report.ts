@@ -78,6 +78,7 @@ export function formatReport(report: Report): string {
   const parts = [
     `${machine.cpus} × ${machine.cpuModel}, ${gib} GiB, ${machine.fileSystem}, ${machine.system}, Node ${machine.node}`,
     machine.redis ?? 'no redis-server: nothing to compare with',
+    `load average at the start ${machine.loadAverage.toFixed(1)}`,
     `${report.rounds} rounds of ${report.durationMs} ms, medians; the baseline is Redis, in "shards" one write shard`,
     '',
     formatTable([header, ...report.rows.map(cellsOf)]),

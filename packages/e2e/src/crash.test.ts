@@ -77,6 +77,7 @@ test('kill -9 of every process loses no acknowledged disk write', async () => {
     await Promise.all(cluster.processes.map((process) => process.exited));
     for (const process of cluster.processes) await process.start();
     await cluster.waitReady(60_000);
+    expect(cluster.processes.every(({ state }) => state === 'ready')).toBe(true);
   });
 });
 
@@ -100,6 +101,7 @@ test('kill -9 of one replica disturbs no reader, and it follows on from its last
     for (let read = 0; read < 200; read += 1) await client.get(`caller-${read % callers}-0`);
     await victim.start();
     await cluster.waitReady(60_000);
+    expect(victim.state).toBe('ready');
   });
 });
 

@@ -27,7 +27,7 @@ test('writes whose replies are lost with the connection are repeated, and carrie
       }
     };
     const writers = Promise.all(Array.from({ length: 32 }, (_, caller) => write(caller)));
-    for (let cuts = 0; cuts < 12; cuts += 1) {
+    const cutUnanswered = async (): Promise<void> => {
       const before = written;
       await waitFor(() => written > before + 200, 'writes go on after the cut');
       proxy.holdReplies(true);
@@ -37,7 +37,8 @@ test('writes whose replies are lost with the connection are repeated, and carrie
       );
       proxy.cut();
       proxy.holdReplies(false);
-    }
+    };
+    for (let cuts = 0; cuts < 12; cuts += 1) await cutUnanswered();
     stopped = true;
     await writers;
     expect(refused).toEqual([]);

@@ -52,7 +52,7 @@ export function commonSettings(role: { readonly listen: string }) {
     },
     drainMs: {
       kind: 'durationMs',
-      flag: 'drain-ms',
+      flag: 'drain',
       default: 10_000,
       min: 0,
       max: 10 * minuteMs,

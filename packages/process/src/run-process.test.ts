@@ -84,7 +84,7 @@ describe('the life of a process', () => {
   test('--help and --version answer on stdout and end with 0', async () => {
     const help = new FakeHost('--help');
     await serve(help);
-    expect(help.out).toContain('--drain-ms');
+    expect(help.out).toContain('--drain');
     const version = new FakeHost('--version');
     await serve(version);
     expect(version.out).toMatch(/^edis-test \d+\.\d+\.\d+\n$/);
@@ -108,7 +108,7 @@ describe('the life of a process', () => {
   });
 
   test('a drain that hangs is given up after drainMs', async () => {
-    const host = new FakeHost('--drain-ms', '20ms');
+    const host = new FakeHost('--drain', '20ms');
     const role = new FakeRole();
     role.drainWork = forever;
     await serve(host, role);

@@ -60,7 +60,7 @@ describe('settings', () => {
     expect(parse(['--initial-shards', '7'], { EDIS_INITIAL_SHARDS: '5' }).initialShards).toBe(7);
     expect(parse(['--no-ephemeral'], { EDIS_EPHEMERAL: 'true' }).ephemeral).toBe(false);
     expect(parse(['--ephemeral']).ephemeral).toBe(true);
-    expect(parse(['--drain-ms=250ms', '--cache', '1MiB'])).toMatchObject({ drainMs: 250, cacheBytes: 1_048_576 });
+    expect(parse(['--drain=250ms', '--cache', '1MiB'])).toMatchObject({ drainMs: 250, cacheBytes: 1_048_576 });
   });
 
   test('a repeated flag is a comma-separated variable', () => {
@@ -93,8 +93,8 @@ describe('settings', () => {
   test.each([
     [['--initial-shards', 'many'], "usage: --initial-shards: 'many' is not a whole number"],
     [['--initial-shards', '0'], "usage: --initial-shards: '0' is out of range; allowed are 1 to 1000"],
-    [['--drain-ms', '5'], "usage: --drain-ms: '5' is not a duration; write for example 500ms, 30s, 5m, 2h or 7d"],
-    [['--drain-ms', '1h'], "usage: --drain-ms: '1h' is out of range; allowed are 0ms to 10m"],
+    [['--drain', '5'], "usage: --drain: '5' is not a duration; write for example 500ms, 30s, 5m, 2h or 7d"],
+    [['--drain', '1h'], "usage: --drain: '1h' is out of range; allowed are 0ms to 10m"],
     [['--listen'], 'usage: --listen: needs a value'],
     [['--listen', 'a:1', '--listen', 'b:2'], 'usage: --listen: is given more than once'],
     [['--info', 'localhost:0'], "usage: --info: 'localhost:0' has port 0, where nobody answers"],
@@ -115,7 +115,7 @@ describe('settings', () => {
       expect(help).toContain(row.flag);
       expect(help).toContain(row.variable);
     }
-    expect(help).toMatch(/--drain-ms DURATION\s+.*\[EDIS_DRAIN_MS, default 10s, 0ms – 10m\]/);
+    expect(help).toMatch(/--drain DURATION\s+.*\[EDIS_DRAIN, default 10s, 0ms – 10m\]/);
   });
 
   test('two settings with one flag are a bug', () => {

@@ -45,7 +45,14 @@ export interface WireStatus {
 export function errorOfStatus({ code, details }: WireStatus, address: string): EdisError {
   const failure = failuresByStatus.get(code) ?? internalFailure;
   const outcomeUnknown = failure.code === 'deadline';
-  return new EdisError(failure.code, `${address} ${failure.text}: ${details}`, { outcomeUnknown });
+  return new EdisError(failure.code, `${address} ${failure.text}: ${plainText(details)}`, { outcomeUnknown });
+}
+
+/** What grpc-js puts around the system's own words says nothing to a person. Shown only: nothing is decided by it. */
+function plainText(details: string): string {
+  return details
+    .replace(/^No connection established\. Last error: (?:\w*Error: )?/, '')
+    .replace(/\.? Resolution note:\s*$/, '');
 }
 
 /**

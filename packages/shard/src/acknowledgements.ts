@@ -8,22 +8,39 @@ interface Waiting {
 }
 
 /**
+ * Results that may wait at once: the disk writes of a full overlay. Only a disk that stands still gets here, with clients
+ * that go on asking.
+ */
+export const maxWaitingResults = 262_144;
+
+/**
  * Results that may leave only once an entry of the log is synced: `disk` writes, and whatever looked at a write that is
  * not safe yet.
  *
- * Guarantees that a result never leaves before `release` covered its position, and that all of them get an answer when
- * the node goes out of service. Its size is bounded by the write queue and by the operations under way of the streams.
+ * Guarantees that a result never leaves before `release` covered its position, and that all of them, later ones too, get
+ * an answer when the node goes out of service. Assumes that nothing is taken on that could wait while it is full.
  */
 export class Acknowledgements {
+  /** By position, in the order in which they were first waited for. */
   readonly #waiting = new Map<number, Waiting>();
-  /** Positions that wait, in the order in which they were first waited for. */
   #size = 0;
+  /** What everybody is told once the node is out of service: no sync will come any more. */
+  #failure: Outcome | undefined;
 
   get size(): number {
     return this.#size;
   }
 
+  get isFull(): boolean {
+    return this.#size >= maxWaitingResults;
+  }
+
+  /** The result is delivered by `release` or `fail`; at once, for the caller to flush, when the node has failed. */
   wait(position: number, sink: ResultSink, request: number, outcome: Outcome): void {
+    if (this.#failure !== undefined) {
+      sink.deliver(request, this.#failure);
+      return;
+    }
     let waiting = this.#waiting.get(position);
     if (waiting === undefined) {
       waiting = { sinks: [], requests: [], outcomes: [] };
@@ -46,6 +63,7 @@ export class Acknowledgements {
 
   /** The node is out of service: every waiting result becomes `outcome`. */
   fail(outcome: Outcome, flushLater: (sink: ResultSink) => void): void {
+    this.#failure = outcome;
     for (const waiting of this.#waiting.values()) this.#deliver(waiting, flushLater, outcome);
     this.#waiting.clear();
   }

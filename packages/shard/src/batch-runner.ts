@@ -5,6 +5,9 @@ import type { Reader } from './reader.ts';
 import type { BatchOrigin, ResultSink } from './result-sink.ts';
 import type { Writer } from './writer.ts';
 
+/** The log has room for ids of this length alone. */
+const clientIdBytes = 16;
+
 export interface BatchRunnerParts {
   readonly ownership: Ownership;
   readonly reader: Reader;
@@ -27,6 +30,12 @@ export class BatchRunner {
     const fault = checkOperation(operation);
     if (fault !== undefined || operation.kind === 'malformed') {
       sink.deliver(operation.request, { kind: 'invalid', cause: 'malformed', message: 'no such operation', ...fault });
+      return;
+    }
+    if (operation.kind !== 'get' && batch.client.length !== 0 && batch.client.length !== clientIdBytes) {
+      // It would fail the whole commit group, with the writes of others in it.
+      const message = `the client id has ${batch.client.length} bytes; it has ${clientIdBytes}, or none`;
+      sink.deliver(operation.request, { kind: 'invalid', cause: 'malformed', message });
       return;
     }
     const slot = this.#slot(operation.keyspace, operation.key, batch, sink, operation.request);

@@ -1,6 +1,7 @@
-import type { BatchRequest, BatchResponse, Outcome, Result } from '@edis/core';
+import type { BatchRequest, BatchResponse, Outcome, Result, Topology } from '@edis/core';
 import type { MessageStream } from '@edis/rpc';
 import type { BatchRunner } from './batch-runner.ts';
+import { metadataBytes } from './metadata-bytes.ts';
 import type { BatchOrigin, ResultSink } from './result-sink.ts';
 
 /** Values of one response together; above it the results are split, so that no message nears the message limit. */
@@ -8,6 +9,10 @@ const maxResponseBytes = 1024 * 1024;
 
 /** Room that a result takes besides its value. */
 const resultOverheadBytes = 32;
+
+/** Of a member with its addresses, and of a range of slots, in a topology on the wire: each `wrong-shard` has a copy. */
+const memberBytes = 256;
+const rangeBytes = 32;
 
 /** What a response says about the answering node. */
 export type ResponseHeader = Omit<BatchResponse, 'results'>;
@@ -57,7 +62,8 @@ export class ClientStream implements ResultSink {
     if (this.#stream.closed) return;
     this.#results.push({ request, outcome });
     this.#resultBytes += resultOverheadBytes;
-    if (outcome.kind === 'found') this.#resultBytes += outcome.value.length;
+    if (outcome.kind === 'found') this.#resultBytes += outcome.value.length + metadataBytes(outcome.metadata);
+    else if (outcome.kind === 'wrong-shard') this.#resultBytes += topologyBytes(outcome.topology);
     if (this.#resultBytes >= maxResponseBytes) this.flush();
   }
 
@@ -111,4 +117,12 @@ export class ClientStream implements ResultSink {
     }
     if (!this.#blocked) this.#stream.resume();
   }
+}
+
+function topologyBytes(topology: Topology | undefined): number {
+  if (topology === undefined) return 0;
+  let bytes = topology.infos.length * memberBytes;
+  for (const { members } of topology.shards) bytes += (1 + members.length) * memberBytes;
+  for (const { slots } of topology.keyspaces) bytes += slots.length * rangeBytes;
+  return bytes;
 }

@@ -94,7 +94,9 @@ export class FollowerFeed {
     if (store.visiblePosition > this.#sentVisible) this.#send({ kind: 'watermark' });
   }
 
+  /** Sends nothing more. */
   end(): void {
+    this.#next = 0;
     this.#stream.end();
   }
 
@@ -151,7 +153,7 @@ export class FollowerFeed {
       .readEntries(this.#next, maxBytes)
       .then((read) => {
         this.#reading = false;
-        if (this.#stream.closed) return;
+        if (this.#stream.closed || this.#next === 0) return;
         if (read === undefined) {
           // The segment went away meanwhile; the follower opens again and is told to take a snapshot.
           this.#stream.cancel(new EdisError('unreachable', 'the log no longer reaches back'));

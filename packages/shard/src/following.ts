@@ -58,6 +58,8 @@ export class Following {
   #retryTimer: NodeJS.Timeout | undefined;
   #connection: Connection | undefined;
   #snapshot: AbortController | undefined;
+  /** The log is being cut: nothing may be appended meanwhile. */
+  #cutting = false;
 
   constructor(parts: FollowingParts) {
     this.#parts = parts;
@@ -92,7 +94,7 @@ export class Following {
   #open(): void {
     this.#stop();
     const target = this.#target;
-    if (target === undefined || this.#closed || this.#snapshot !== undefined) return;
+    if (target === undefined || this.#closed || this.#cutting || this.#snapshot !== undefined) return;
     this.#connection = new Connection(this.#parts, target, {
       onFollowing: () => {
         this.#attempt = 0;
@@ -115,9 +117,16 @@ export class Following {
     this.#stop();
     const { store, logger } = this.#parts;
     logger.warn({ event: 'log-cut', after, last: store.lastEntry.position }, 'entries that the primary lacks are cut');
+    this.#cutting = true;
     store.truncateAfter(after).then(
-      () => this.#open(),
-      (caught: unknown) => this.#retry(EdisError.from(caught).message),
+      () => {
+        this.#cutting = false;
+        this.#open();
+      },
+      (caught: unknown) => {
+        this.#cutting = false;
+        this.#retry(EdisError.from(caught).message);
+      },
     );
   }
 
@@ -291,13 +300,18 @@ class Connection {
     }
   }
 
+  /**
+   * Stops reading while the overlay is full and the applier can make room. What is not visible yet it may not fold, and
+   * only the stream says what is visible: then waiting would be for ever, and the primary's own bound has to do.
+   */
   #holdWithoutRoom(): void {
     const { store } = this.#parts;
-    if (this.#roomTimer !== undefined || this.#closed || store.hasRoom()) return;
+    const mustWait = (): boolean => !store.hasRoom() && store.viewPosition < store.visiblePosition;
+    if (this.#roomTimer !== undefined || this.#closed || !mustWait()) return;
     this.#stream.pause();
     store.requestSync();
     this.#roomTimer = setInterval(() => {
-      if (!store.hasRoom()) return;
+      if (mustWait()) return;
       clearInterval(this.#roomTimer);
       this.#roomTimer = undefined;
       this.#stream.resume();

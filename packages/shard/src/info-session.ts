@@ -58,6 +58,8 @@ export class InfoSession {
   #warned = false;
   #retryTimer: NodeJS.Timeout | undefined;
   #reportTimer: NodeJS.Timeout | undefined;
+  /** Whoever waits for the end of the connection. */
+  #onDropped: (() => void) | undefined;
 
   constructor(parts: InfoSessionParts) {
     this.#parts = parts;
@@ -72,13 +74,26 @@ export class InfoSession {
     if (this.#reportTimer !== undefined) this.#stream?.send({ kind: 'report', report: this.#parts.report() });
   }
 
-  /** Tells info that the node ends, and gives the message a moment to leave. */
+  /** Tells info that the node ends, and waits a moment for it to have heard. The session is over then. */
   async leave(): Promise<void> {
-    if (this.#stream === undefined || this.#reportTimer === undefined) return;
-    this.#stream.send({ kind: 'leave' });
-    this.#stream.end();
+    // The end of the stream must not begin a new session: info would count the node as alive again.
+    this.#closed = true;
+    clearTimeout(this.#retryTimer);
+    const stream = this.#stream;
+    if (stream === undefined || this.#reportTimer === undefined) {
+      this.#dropConnection();
+      return;
+    }
+    clearInterval(this.#reportTimer);
+    this.#reportTimer = undefined;
+    stream.send({ kind: 'leave' });
+    stream.end();
     await new Promise<void>((resolve) => {
-      setTimeout(resolve, leaveMs);
+      const timer = setTimeout(resolve, leaveMs);
+      this.#onDropped = () => {
+        clearTimeout(timer);
+        resolve();
+      };
     });
   }
 
@@ -190,5 +205,7 @@ export class InfoSession {
     stream?.cancel();
     this.#channel?.close();
     this.#channel = undefined;
+    this.#onDropped?.();
+    this.#onDropped = undefined;
   }
 }

@@ -27,6 +27,8 @@ export class LogTail {
   }
 
   push(position: number, entry: EncodedEntry): void {
+    const last = this.#entries[this.#entries.length - 1];
+    if (last !== undefined && position !== last.position + 1) this.clear();
     this.#entries.push({ position, body: entry.body, checksum: entry.checksum });
     this.#bytes += entry.body.length;
     while (this.#bytes > this.#maxBytes && this.#head < this.#entries.length) {

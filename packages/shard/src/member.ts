@@ -2,7 +2,6 @@ import type {
   BatchRequest,
   BatchResponse,
   Configuration,
-  EdisError,
   MemberRole,
   NodeReport,
   NodeRole,
@@ -11,7 +10,7 @@ import type {
   Registration,
   Topology,
 } from '@edis/core';
-import { networkOf, pickEndpoint } from '@edis/core';
+import { EdisError, networkOf, pickEndpoint } from '@edis/core';
 import type { Logger } from '@edis/process';
 import { advertisedEndpoints } from '@edis/process';
 import type { MessageStream, ReplicationHandlers, ShardHandlers } from '@edis/rpc';
@@ -181,6 +180,7 @@ export class Member {
         queueBytes,
         wallMs,
         monotonicMs,
+        clientCount: () => this.#streams.size,
         cluster: () => store.identity.cluster,
         shard: () => store.identity.shard,
         onActive: () => this.#updateReady(),
@@ -306,6 +306,11 @@ export class Member {
   }
 
   #execute(request: BatchRequest): Promise<BatchResponse> {
+    const { operations } = request;
+    if (new Set(operations.map((operation) => operation.request)).size < operations.length) {
+      const message = 'two operations have the same `request` number; give each its own';
+      return Promise.reject(new EdisError('protocol', message));
+    }
     return new Promise((resolve) => {
       const done = (outcomes: readonly Outcome[]): void => {
         const results = outcomes.map((outcome, index) => ({

@@ -9,7 +9,7 @@ import type {
   SnapshotRequest,
   SnapshotResponse,
 } from '@edis/core';
-import { Admission, EdisError, HybridClock, Primary, VisibleWatermark } from '@edis/core';
+import { Admission, EdisError, HybridClock, limits, logicalSteps, Primary, VisibleWatermark } from '@edis/core';
 import type { Logger } from '@edis/process';
 import type { MessageStream, ReplicationHandlers } from '@edis/rpc';
 import type { Store } from '@edis/store';
@@ -37,6 +37,7 @@ export interface PrimarySideParts {
   readonly queueBytes: number;
   readonly wallMs: () => number;
   readonly monotonicMs: () => number;
+  readonly clientCount: () => number;
   readonly cluster: () => string;
   readonly shard: () => string;
   /** It became active, in that epoch. */
@@ -82,11 +83,14 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
       counters: parts.counters,
       wallMs: parts.wallMs,
       monotonicMs: parts.monotonicMs,
+      clientCount: parts.clientCount,
       onAppended: (position, entry) => {
         if (this.#feeds.size > 0) this.#tail.push(position, entry);
         else this.#tail.clear();
       },
       onProgress: () => this.#onProgress(),
+      onUnreadable: (error) =>
+        parts.logger.error({ event: 'unreadable', reason: error.message }, 'a stored record can not be read'),
     });
   }
 
@@ -191,6 +195,9 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
     const { store, wallMs, logger } = this.#parts;
     const position = store.lastEntry.position + 1;
     this.#watermark.holdUntil(position);
+    // A power loss may have taken entries whose versions somebody has seen: whatever the wall clock says, none of them is
+    // given out again.
+    this.#clock.observe(store.lastTimestamp + limits.maxClockAheadMs * logicalSteps);
     this.#primary.onOpened(epoch, position);
     const entry = store.append({
       position,
@@ -206,7 +213,11 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
   }
 
   #addFeed(feed: FollowerFeed): void {
-    for (const older of this.#feeds) if (older.store === feed.store) older.end();
+    for (const older of this.#feeds) {
+      if (older.store !== feed.store) continue;
+      older.end();
+      this.#feeds.delete(older);
+    }
     this.#feeds.add(feed);
     this.#updateRetention();
   }

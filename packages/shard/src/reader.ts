@@ -23,6 +23,9 @@ interface WaitingRead {
 /** Reads that may wait for their token at once; above it they are sent to the primary without waiting. */
 const maxWaitingReads = 65_536;
 
+/** When too many results wait for a sync already, which takes some milliseconds when it is slow. */
+const fullRetryMs = 20;
+
 /** How often waiting reads are looked at for their deadline. */
 const sweepMs = 10;
 
@@ -47,6 +50,7 @@ export class Reader {
   readonly #parts: ReaderParts;
   #waiting: WaitingRead[] = [];
   #sweep: NodeJS.Timeout | undefined;
+  #closed = false;
 
   constructor(parts: ReaderParts) {
     this.#parts = parts;
@@ -91,9 +95,9 @@ export class Reader {
     for (const sink of flush) sink.flush();
   }
 
+  /** Reads that wait, or would from now on, are too stale. */
   close(): void {
-    clearInterval(this.#sweep);
-    this.#sweep = undefined;
+    this.#closed = true;
     this.#expire(Number.POSITIVE_INFINITY);
   }
 
@@ -109,7 +113,7 @@ export class Reader {
       );
     } catch (caught) {
       const error = EdisError.from(caught);
-      this.#parts.onDamaged(error);
+      if (error.code === 'damaged') this.#parts.onDamaged(error);
       sink.deliver(operation.request, { kind: 'unavailable', message: error.message });
       return;
     }
@@ -117,6 +121,10 @@ export class Reader {
     const seen = newest ? Math.max(lookup.position, store.visiblePosition) : state.applied.position;
     const outcome = outcomeOf(operation, lookup, seen);
     if (newest && lookup.position > 0 && !role.isReached(lookup.position)) {
+      if (acknowledgements.isFull) {
+        sink.deliver(operation.request, { kind: 'busy', cause: 'queue-operations', retryAfterMs: fullRetryMs });
+        return;
+      }
       acknowledgements.wait(lookup.position, sink, operation.request, outcome);
       store.requestSync();
     } else {
@@ -126,7 +134,7 @@ export class Reader {
 
   #wait(operation: GetOperation, sink: ResultSink, state: ReaderState): void {
     const { sessionWaitMs, monotonicMs } = this.#parts;
-    if (sessionWaitMs === 0 || this.#waiting.length >= maxWaitingReads) {
+    if (sessionWaitMs === 0 || this.#closed || this.#waiting.length >= maxWaitingReads) {
       sink.deliver(operation.request, tooStale(state));
       return;
     }

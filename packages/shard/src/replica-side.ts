@@ -47,6 +47,8 @@ export class ReplicaSide implements ReadingRole, ReplicationHandlers {
   /** The newest `visible` of the primary that this follower heard of. */
   #primaryVisible = 0;
   #epoch = 0;
+  /** Of the primary whose stream it followed last; 0: none yet. */
+  #streamEpoch = 0;
 
   constructor(parts: ReplicaSideParts) {
     this.#parts = parts;
@@ -136,8 +138,9 @@ export class ReplicaSide implements ReadingRole, ReplicationHandlers {
 
   #onStream(epoch: number): void {
     // What another primary's beacons said about its `visible` says nothing about this one's.
-    if (epoch !== this.#epoch) this.#staleness.reset(this.#parts.store.visiblePosition);
-    this.#epoch = epoch;
+    if (epoch !== this.#streamEpoch) this.#staleness.reset(this.#parts.store.visiblePosition);
+    this.#streamEpoch = epoch;
+    this.#epoch = Math.max(this.#epoch, epoch);
     this.#parts.logger.info({ event: 'following', epoch }, 'following the primary');
   }
 

@@ -42,7 +42,13 @@ export async function startMember(role: NodeRole, config: MemberConfig, logger: 
 function openStore(config: MemberConfig): Promise<Store> {
   const { data, ephemeral, shard, cacheBytes, memorySyncMs } = config;
   const expected = shard === undefined ? {} : { expected: { shard } };
-  const common = { newStoreId: randomUUID, cacheBytes, overlayBytesMax: config.overlayBytes, memorySyncMs, ...expected };
+  const common = {
+    newStoreId: randomUUID,
+    cacheBytes,
+    overlayBytesMax: config.overlayBytes,
+    memorySyncMs,
+    ...expected,
+  };
   if (ephemeral || data === undefined) {
     const { segmentBytes, retentionBytes, retentionBytesMax } = ephemeralStoreSettings;
     return Store.open({

@@ -44,9 +44,16 @@ export interface ApplierOptions {
   readonly syncEveryBytes: number;
 }
 
-/** Limits of one batch: it and the rows that it is made of are in memory at once. */
-const maxBatchWrites = 65_536;
+/**
+ * Limits of one batch. LevelDB's copy of it is freed only when its wrapper is garbage collected, so several are in memory
+ * at once; beyond some thousand rows a batch is no faster, unless it saves rows.
+ */
+const maxBatchWrites = 8192;
 const maxBatchBytes = 24 * 1024 * 1024;
+/** Rows of a batch that takes in all there is, because most of its writes take another's place. */
+const maxHotRows = 32_768;
+/** From that many writes a row on it is worth it. */
+const hotWritesPerRow = 2;
 /** One turn of the event loop: some two milliseconds of building rows. */
 const writesPerTurn = 512;
 const maxTurnBytes = 1024 * 1024;
@@ -237,18 +244,29 @@ export class Applier {
     this.#options.onFolded(state.position);
   }
 
+  /**
+   * The entries of the next batch: all, where most writes take another's place, so that a hot key is written once for
+   * all its changes; else a portion.
+   */
   #collect(bound: number): OverlayEntry[] {
     const entries: OverlayEntry[] = [];
     let writes = 0;
+    let rows = 0;
     let bytes = 0;
-    for (let index = 0; ; index++) {
+    for (let index = 0; rows <= maxHotRows && bytes <= maxBatchBytes; index++) {
       const entry = this.#options.overlay.entryAt(index);
-      if (entry === undefined || entry.position > bound) return entries;
+      if (entry === undefined || entry.position > bound) {
+        return writes >= rows * hotWritesPerRow ? entries : portionOf(entries);
+      }
+      for (const write of entry.writes) {
+        if (Overlay.isSuperseded(write, bound)) continue;
+        rows++;
+        bytes += write.value.length;
+      }
       writes += entry.writes.length;
-      bytes += entry.bytes;
-      if (entries.length > 0 && (writes > maxBatchWrites || bytes > maxBatchBytes)) return entries;
       entries.push(entry);
     }
+    return portionOf(entries);
   }
 
   async #buildRows(turns: readonly (readonly OverlayWrite[])[], batch: ViewBatch, sums: Sums): Promise<void> {
@@ -382,6 +400,20 @@ export class Applier {
     this.#waiters = this.#waiters.filter((waiter) => waiter.position > position);
     for (const waiter of due) waiter.settle(undefined);
   }
+}
+
+/** The first of these entries that make one batch. */
+function portionOf(entries: readonly OverlayEntry[]): OverlayEntry[] {
+  const portion: OverlayEntry[] = [];
+  let writes = 0;
+  let bytes = 0;
+  for (const entry of entries) {
+    writes += entry.writes.length;
+    bytes += entry.bytes;
+    if (portion.length > 0 && (writes > maxBatchWrites || bytes > maxBatchBytes)) break;
+    portion.push(entry);
+  }
+  return portion;
 }
 
 /** For a record of which only the digest is wanted. */

@@ -165,7 +165,6 @@ export class Overlay {
       write.newer.older = undefined;
       write.newer = undefined;
     }
-    // The cache may keep the write; it must not keep its chain.
     write.older = undefined;
   }
 

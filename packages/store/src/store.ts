@@ -89,7 +89,7 @@ export class Store {
         requestSync: () => this.requestSync(),
         onFolded: () => this.#retention.apply(),
         onFailed,
-        foldBytes: parts.settings.overlayBytesMax / 4,
+        foldBytes: parts.settings.overlayBytesMax / 2,
         syncEveryBytes: parts.settings.segmentBytes,
       },
       parts.view,

@@ -20,7 +20,7 @@ import { plainView } from './up-view.ts';
 
 /** A first start is quick; a restart may have gigabytes of log to read. `--timeout` changes it. */
 const defaultReadyMs = 120_000;
-/** The processes' own default of --drain-ms, and as much again for those that wait for others. */
+/** The processes' own default of --drain, and as much again for those that wait for others. */
 const stopMs = 20_000;
 /** How often the table of a terminal is renewed. */
 const refreshMs = 1000;

@@ -16,6 +16,16 @@ interface Pair {
 const client = await connect({ info: process.argv[2] ?? '', timeoutMs: 20_000 });
 const underWay = new Set<Promise<void>>();
 
+function parsePair(line: string): Pair {
+  const parsed: unknown = JSON.parse(line);
+  if (isPair(parsed)) return parsed;
+  throw new Error(`this is no pair: ${line}`);
+}
+
+function isPair(parsed: unknown): parsed is Pair {
+  return typeof parsed === 'object' && parsed !== null && 'id' in parsed && 'key' in parsed && 'token' in parsed;
+}
+
 async function read({ id, key, token, expected, delayMs }: Pair): Promise<void> {
   if (delayMs > 0) {
     await new Promise<void>((resolve) => {
@@ -28,7 +38,7 @@ async function read({ id, key, token, expected, delayMs }: Pair): Promise<void> 
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const done: Promise<void> = read(JSON.parse(line)).finally(() => underWay.delete(done));
+  const done: Promise<void> = read(parsePair(line)).finally(() => underWay.delete(done));
   underWay.add(done);
 }
 await Promise.all(underWay);

@@ -110,11 +110,14 @@ function responseToWire(response: BatchResponse): BatchResponseInput {
   };
 }
 
-// What decoding makes of a message: bytes are Buffers, no metadata is undefined.
+// What decoding makes of a message: short values of a request are byte strings, other bytes Buffers; no metadata is
+// undefined.
 
 function decodedOperation(operation: Operation): Operation {
   if (operation.kind !== 'put') return operation;
-  return { ...operation, value: bufferOf(operation.value), metadata: filled(operation.metadata) };
+  const value = bufferOf(operation.value);
+  const isShort = value.length <= 4096;
+  return { ...operation, value: isShort ? value.toString('latin1') : value, metadata: filled(operation.metadata) };
 }
 
 function decodedResult({ request, outcome }: Result): Result {

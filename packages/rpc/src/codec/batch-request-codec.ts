@@ -245,7 +245,7 @@ class OperationReader {
     while (reader.position < reader.limit) {
       const tag = reader.tag();
       if (tag === 0x0a) this.#key = reader.latin1();
-      else if (tag === 0x12) this.#value = reader.bytes();
+      else if (tag === 0x12) this.#value = reader.shortBytes();
       else if (tag === 0x1a) this.#metadata.readEntry(reader);
       else if (tag === 0x20) this.#enumValue = reader.varint();
       else if (tag === 0x2a) this.#readCondition();

@@ -1,5 +1,5 @@
 import './buffer-methods.ts';
-import type { ByteString } from '@edis/core';
+import type { ByteString, Bytes } from '@edis/core';
 import { malformed } from './message-codec.ts';
 
 /**
@@ -9,6 +9,9 @@ import { malformed } from './message-codec.ts';
  * else. A nested message is read by narrowing `limit` to its end (`enter`, `leave`), so that no field can reach over
  * it. Integers above 2^53 - 1 are refused: the contract says that there are none.
  */
+
+/** Where a view on the message begins to be cheaper than a copy as a string. */
+const maxShortBytes = 4096;
 
 /** Deeper groups are only sent to exhaust the stack; no message of ours has one. */
 const maxGroupDepth = 16;
@@ -101,6 +104,17 @@ export class ProtobufReader {
     const length = this.varint();
     const start = this.#take(length);
     return this.#bytes.subarray(start, start + length);
+  }
+
+  /**
+   * Bytes as a byte string where they are few: it is cheaper than a view, and does not keep the whole message alive as
+   * long as one of its values.
+   */
+  shortBytes(): Bytes {
+    const length = this.varint();
+    const start = this.#take(length);
+    const bytes = this.#bytes;
+    return length <= maxShortBytes ? bytes.latin1Slice(start, start + length) : bytes.subarray(start, start + length);
   }
 
   latin1(): ByteString {

@@ -1,0 +1,249 @@
+import type { GetOperation, Outcome, ReaderState } from '@edis/core';
+import { EdisError } from '@edis/core';
+import type { Store } from '@edis/store';
+import { entryOf, FakeWorld, putOf } from '@edis/store/testing';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { Acknowledgements, maxWaitingResults } from './acknowledgements.ts';
+import { Counters } from './counters.ts';
+import { del, get, PrimaryBed, put, RecordingSink, turns } from './primary-fixture.ts';
+import type { ReaderParts } from './reader.ts';
+import { Reader } from './reader.ts';
+
+const closers: (() => Promise<void>)[] = [];
+
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+const consistencies = ['eventual', 'session', 'bounded', 'strong'] as const;
+
+function readerOf(parts: Pick<ReaderParts, 'store' | 'role'> & Partial<ReaderParts>): Reader {
+  const reader = new Reader({
+    acknowledgements: new Acknowledgements(),
+    counters: new Counters(),
+    sessionWaitMs: 60_000,
+    monotonicMs: () => performance.now(),
+    onDamaged: () => {},
+    ...parts,
+  });
+  closers.push(async () => reader.close());
+  return reader;
+}
+
+/** Reads, and returns where the answer is or will be. */
+function ask(reader: Reader, operation: GetOperation): RecordingSink {
+  const sink = new RecordingSink();
+  reader.read(operation, sink);
+  sink.flush();
+  return sink;
+}
+
+function answer(reader: Reader, operation: GetOperation): Outcome | undefined {
+  return ask(reader, operation).sent[0]?.outcome;
+}
+
+describe('at the primary', () => {
+  async function openPrimary(): Promise<{ bed: PrimaryBed; reader: Reader }> {
+    const bed = await PrimaryBed.open();
+    closers.push(async () => {
+      bed.gate.open();
+      await bed.store.close();
+    });
+    const { store, side, acknowledgements } = bed;
+    return { bed, reader: readerOf({ store, role: side, acknowledgements }) };
+  }
+
+  test('a read of any consistency shows the newest write', async () => {
+    const { bed, reader } = await openPrimary();
+    const written = await bed.settle(put('a', '1'));
+    for (const consistency of consistencies) {
+      const position = bed.store.lastEntry.position;
+      expect(answer(reader, get('a', { consistency }))).toMatchObject({ kind: 'found', value: '1', position });
+      expect(answer(reader, get('nobody', { consistency }))).toEqual({ kind: 'not-found', position });
+    }
+    expect(answer(reader, get('a', { omitValue: true }))).toMatchObject({ value: '', version: expect.any(Number) });
+    expect(written.kind).toBe('put');
+  });
+
+  test('a read of an unsynced disk write waits for the sync, others do not', async () => {
+    const { bed, reader } = await openPrimary();
+    await bed.settle(put('gone', '1'));
+    bed.gate.close();
+    bed.write(put('a', '1', { ack: 'disk' }));
+    bed.write(del('gone', { ack: 'disk' }));
+    await turns();
+    bed.write(put('b', '1'));
+    await turns();
+    const waiting = [...consistencies.map((consistency) => get('a', { consistency })), get('gone')];
+    const sinks = waiting.map((operation) => ask(reader, operation));
+    expect(sinks.flatMap((sink) => sink.sent)).toEqual([]);
+    expect(answer(reader, get('b'))).toMatchObject({ value: '1', position: bed.store.lastEntry.position });
+    bed.gate.open();
+    await turns();
+    expect(sinks.map((sink) => sink.kinds())).toEqual([['found'], ['found'], ['found'], ['found'], ['not-found']]);
+  });
+
+  test('a read of a disk write whose sync fails shows it to nobody', async () => {
+    const { bed, reader } = await openPrimary();
+    bed.gate.close();
+    bed.write(put('a', '1', { ack: 'disk' }));
+    await turns();
+    const waiting = ask(reader, get('a'));
+    bed.world.disk.failSync();
+    bed.gate.open();
+    await turns();
+    expect(waiting.kinds()).toEqual(['unavailable']);
+    expect(ask(reader, get('a')).kinds()).toEqual(['unavailable']);
+  });
+
+  test('what would have to wait for a sync is busy while very much waits already', async () => {
+    const { bed, reader } = await openPrimary();
+    bed.gate.close();
+    bed.write(put('a', '1', { ack: 'disk' }));
+    await turns();
+    const crowd = new RecordingSink();
+    const { position } = bed.store.lastEntry;
+    while (!bed.acknowledgements.isFull) bed.acknowledgements.wait(position, crowd, 1, { kind: 'not-found', position });
+    expect(bed.acknowledgements.size).toBe(maxWaitingResults);
+    expect(answer(reader, get('a'))).toMatchObject({ kind: 'busy' });
+    expect(answer(reader, get('nobody'))).toMatchObject({ kind: 'not-found' });
+    expect(bed.sink.of(bed.write(put('b', '1')))).toMatchObject({ kind: 'busy' });
+    bed.gate.open();
+    await turns();
+    expect(answer(reader, get('a'))).toMatchObject({ kind: 'found' });
+  });
+
+  test('a primary that may not act yet answers eventual reads alone', async () => {
+    const world = new FakeWorld();
+    const store = await world.open();
+    closers.push(() => store.close());
+    store.append(entryOf(1, [putOf('a', '1')]));
+    const state: ReaderState = {
+      role: 'primary',
+      active: false,
+      applied: { epoch: 0, position: 0 },
+      stalenessMs: 0,
+    };
+    const reader = readerOf({ store, role: { state: () => state, isReached: () => false } });
+    // What it inherited and nobody may have seen is not shown.
+    expect(answer(reader, get('a', { consistency: 'eventual' }))).toEqual({ kind: 'not-found', position: 0 });
+    for (const consistency of ['bounded', 'strong'] as const) {
+      expect(answer(reader, get('a', { consistency }))).toEqual({ kind: 'not-primary', epoch: 0 });
+    }
+  });
+});
+
+describe('at a replica', () => {
+  interface Replica {
+    readonly store: Store;
+    readonly state: { -readonly [Name in keyof ReaderState]: ReaderState[Name] };
+    show(position: number): void;
+    reader: Reader;
+  }
+
+  async function openReplica(parts: Partial<ReaderParts> = {}): Promise<Replica> {
+    const store = await new FakeWorld().open();
+    closers.push(() => store.close());
+    const state: Replica['state'] = {
+      role: 'replica',
+      active: false,
+      applied: { epoch: 1, position: 0 },
+      stalenessMs: 50,
+    };
+    const reader = readerOf({ store, role: { state: () => state, isReached: () => true }, ...parts });
+    const show = (position: number): void => {
+      store.setVisible(position);
+      state.applied = { epoch: 1, position };
+      reader.onApplied();
+    };
+    for (let position = 1; position <= 5; position += 1) store.append(entryOf(position, [putOf('a', `${position}`)]));
+    show(3);
+    return { store, state, show, reader };
+  }
+
+  test('nothing above what is visible is shown', async () => {
+    const { reader, show } = await openReplica();
+    const read = get('a', { consistency: 'eventual' });
+    expect(answer(reader, read)).toMatchObject({ value: '3', position: 3 });
+    show(4);
+    expect(answer(reader, read)).toMatchObject({ value: '4', position: 4 });
+  });
+
+  test('a strong read is sent to the primary', async () => {
+    const { reader } = await openReplica();
+    expect(answer(reader, get('a'))).toMatchObject({ kind: 'not-primary' });
+  });
+
+  test('a bounded read is answered while the replica knows itself to be within the bound', async () => {
+    const { reader, state } = await openReplica();
+    const read = get('a', { consistency: 'bounded', maxStalenessMs: 50 });
+    expect(answer(reader, read)).toMatchObject({ value: '3' });
+    state.stalenessMs = 51;
+    expect(answer(reader, read)).toEqual({
+      kind: 'too-stale',
+      applied: { epoch: 1, position: 3 },
+      stalenessMs: 51,
+    });
+  });
+
+  test('a learner answers nothing', async () => {
+    const { reader, state } = await openReplica();
+    state.role = 'learner';
+    for (const consistency of ['eventual', 'session', 'bounded'] as const) {
+      expect(answer(reader, get('a', { consistency }))?.kind).toBe('too-stale');
+    }
+  });
+
+  test('a session read waits until its token is applied, and not for a later one', async () => {
+    const { reader, show } = await openReplica();
+    const at = (position: number): GetOperation =>
+      get('a', { consistency: 'session', after: { epoch: 1, position }, request: position });
+    expect(answer(reader, at(3))).toMatchObject({ value: '3' });
+    const fourth = ask(reader, at(4));
+    const fifth = ask(reader, at(5));
+    expect([fourth.sent, fifth.sent]).toEqual([[], []]);
+    show(4);
+    expect(fourth.of(4)).toMatchObject({ value: '4' });
+    expect(fifth.sent).toEqual([]);
+    show(5);
+    expect(fifth.of(5)).toMatchObject({ value: '5' });
+  });
+
+  test('a session read that waited in vain is too stale', async () => {
+    let nowMs = 1000;
+    const { reader } = await openReplica({ sessionWaitMs: 100, monotonicMs: () => nowMs });
+    const read = get('a', { consistency: 'session', after: { epoch: 2, position: 1 } });
+    const early = ask(reader, read);
+    nowMs = 1050;
+    const late = ask(reader, read);
+    nowMs = 1100;
+    await vi.waitFor(() => expect(early.kinds()).toEqual(['too-stale']));
+    expect(late.kinds()).toEqual([]);
+    nowMs = 1150;
+    await vi.waitFor(() => expect(late.kinds()).toEqual(['too-stale']));
+  });
+
+  test('without a wait, or after its end, a session read is too stale at once', async () => {
+    const without = await openReplica({ sessionWaitMs: 0 });
+    const read = get('a', { consistency: 'session', after: { epoch: 1, position: 4 } });
+    expect(answer(without.reader, read)?.kind).toBe('too-stale');
+    const closed = await openReplica();
+    const waiting = ask(closed.reader, read);
+    closed.reader.close();
+    expect(waiting.kinds()).toEqual(['too-stale']);
+    expect(answer(closed.reader, read)?.kind).toBe('too-stale');
+  });
+
+  test.each([
+    ['damaged', 1],
+    ['busy', 0],
+  ] as const)('a record that can not be read (%s) is unavailable; damage is reported', async (code, reports) => {
+    const onDamaged = vi.fn<(error: EdisError) => void>();
+    const { reader, store } = await openReplica({ onDamaged });
+    store.lookup = () => {
+      throw new EdisError(code, 'not now');
+    };
+    expect(answer(reader, get('a', { consistency: 'eventual' }))).toEqual({ kind: 'unavailable', message: 'not now' });
+    expect(onDamaged).toHaveBeenCalledTimes(reports);
+  });
+});
