@@ -1,9 +1,9 @@
 /**
  * When the next batch may leave, given those that are under way.
  *
- * Shaped by callers of several nodes: each answer sets some callers free, whose next operations go to all nodes, so that
- * without a brake batches fall apart until each holds one operation, and a message costs thirty times what an operation
- * does (measured: 27 k reads/s from three nodes against 260 k from one). With only a few unanswered batches a
+ * Shaped by callers of several nodes: each answer sets some callers free, whose next operations go to all nodes, so
+ * that without a brake batches fall apart until each holds one operation, and a message costs thirty times what an
+ * operation does (measured: 27 k reads/s from three nodes against 260 k from one). With only a few unanswered batches a
  * node, what is asked meanwhile gathers in the next one. Guarantees that nobody waits longer than `maxHoldMs` for it:
  * a batch that is answered late (a sync, a read that waits) holds nobody up.
  */

@@ -27,6 +27,8 @@ export type Decision =
   | {
       readonly kind: 'wait';
       readonly obstacle: Obstacle;
+      /** What the node said about it, for the message of a deadline. Empty: nothing. */
+      readonly detail: string;
       readonly retryAfterMs: number;
       readonly wakesOnChange: boolean;
       readonly unknown: boolean;
@@ -56,11 +58,12 @@ export function decide(ending: Ending, attempt: Attempt): Decision {
     case 'too-stale':
       return readAtReplica ? againAtPrimary : waitForChange('too-stale', false);
     case 'unavailable':
-      return readAtReplica ? againAtPrimary : waitForChange('lost', attempt.isWrite);
+      return readAtReplica ? againAtPrimary : waitForChange('lost', attempt.isWrite, ending.message);
     case 'busy':
       return {
         kind: 'wait',
         obstacle: 'busy',
+        detail: '',
         retryAfterMs: Math.max(1, ending.retryAfterMs),
         wakesOnChange: false,
         unknown: false,
@@ -90,8 +93,8 @@ export function decide(ending: Ending, attempt: Attempt): Decision {
   }
 }
 
-function waitForChange(obstacle: Obstacle, unknown: boolean): Decision {
-  return { kind: 'wait', obstacle, retryAfterMs: 0, wakesOnChange: true, unknown };
+function waitForChange(obstacle: Obstacle, unknown: boolean, detail = ''): Decision {
+  return { kind: 'wait', obstacle, detail, retryAfterMs: 0, wakesOnChange: true, unknown };
 }
 
 function fail(error: EdisError): Decision {

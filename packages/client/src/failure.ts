@@ -69,8 +69,10 @@ function obstacleReason(
       return { code: 'not-formed', why: 'the cluster is not formed; start the write shards that it waits for' };
     case 'not-connected':
       return { code: 'unreachable', why: `${node} cannot be reached` };
-    case 'lost':
-      return { code: 'unreachable', why: `${node} went out of service` };
+    case 'lost': {
+      const cause = operation.obstacleDetail === '' ? '' : `: ${operation.obstacleDetail}`;
+      return { code: 'unreachable', why: `${node} could not carry it out${cause}` };
+    }
     case 'wrong-shard':
       return { code: 'unreachable', why: `${node} does not own the key, and no newer map came` };
     case 'not-primary':

@@ -4,7 +4,7 @@ export type Obstacle =
   | 'not-formed'
   /** The node that must answer is not connected. */
   | 'not-connected'
-  /** The connection broke, or its node went out of service, after the operation was sent. */
+  /** The connection broke after the operation was sent, or its node could not carry it out. */
   | 'lost'
   /** The owner refuses the key and has no newer map. */
   | 'wrong-shard'

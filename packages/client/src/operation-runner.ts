@@ -173,6 +173,7 @@ export class OperationRunner implements ConnectionOwner {
           this.#delayMs(operation, decision.retryAfterMs),
           decision.wakesOnChange,
         );
+        operation.obstacleDetail = decision.detail;
         return;
       case 'fail':
         this.#fail(operation, answeredError(operation, decision.error));
@@ -239,6 +240,7 @@ export class OperationRunner implements ConnectionOwner {
   #waitFor(obstacle: Obstacle, operation: PendingOperation, delayMs: number, wakesOnChange: boolean): void {
     operation.state = 'waiting';
     operation.obstacle = obstacle;
+    operation.obstacleDetail = '';
     operation.waits += 1;
     operation.wakesOnChange = wakesOnChange;
     const nowMs = this.#environment.nowMs();

@@ -65,6 +65,8 @@ abstract class PendingBase {
   connection: NodeConnection | undefined = undefined;
   /** What it last waited for; says why it failed at its deadline. */
   obstacle: Obstacle | undefined = undefined;
+  /** What the node said about the obstacle. */
+  obstacleDetail = '';
   /** When a waiting operation is tried again. */
   wakeAtMs = 0;
   /** Whether a new map or connection wakes it before that. */

@@ -119,6 +119,7 @@ test('an unavailable primary leaves a write unknown, and the write is repeated u
   expect(await failureOf(client.put('k', 'x', { timeoutMs: 100 }))).toMatchObject({
     code: 'unreachable',
     outcomeUnknown: true,
+    message: expect.stringContaining('sync failed'),
   });
 });
 

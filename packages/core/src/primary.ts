@@ -4,9 +4,10 @@ import type { StoreId } from './topology.ts';
 /**
  * When a write shard may act as the primary of its shard.
  *
- * Guarantees: it acts only under a configuration that names its store, in an epoch above every epoch of its log, and only
- * once the opening entry of that epoch is synced. Assumes, until promotion exists, that info names one fixed primary
- * for a shard: then no lease is needed (one member), and a new epoch is opened at each registration of a new process.
+ * Guarantees: it acts only under a configuration that names its store, in an epoch above every epoch of its log, and
+ * only once the opening entry of that epoch is synced. Assumes, until promotion exists, that info names one fixed
+ * primary for a shard: then no lease is needed (one member), and a new epoch is opened at each registration of a new
+ * process.
  */
 export type PrimaryState =
   | { readonly kind: 'unconfigured' }

@@ -2,12 +2,15 @@
  * How far a replica may be behind its primary, by the replica's own monotonic clock alone.
  *
  * The replica sends a stamp of its clock, the primary echoes it with the `visible` that it had then. Once the replica
- * has applied that position, it shows everything that was visible when the stamp was sent or later: its staleness is the
- * time since the stamp. Guarantees: the answer is never lower than the truth. Assumes that stamps come back in order
- * on one stream.
+ * has applied that position, it shows everything that was visible when the stamp was sent or later: its staleness is
+ * the time since the stamp. Guarantees: the answer is never lower than the truth. Assumes that stamps come back in
+ * order on one stream.
  */
 
-/** Beacons that may wait to be applied; above it every second one is dropped, which only makes the answer more careful. */
+/**
+ * Beacons that may wait to be applied; above it every second one is dropped, which only makes the answer more
+ * careful.
+ */
 const maxWaitingBeacons = 256;
 
 interface WaitingBeacon {

@@ -1,9 +1,9 @@
 /**
  * Hybrid logical timestamps as one safe integer: 41 bits of milliseconds since 2024-01-01Z, 12 bits of logical counter.
  *
- * Guarantees: the timestamps that one clock hands out never repeat and never fall, whatever the wall clock does; each is
- * at least the wall clock's time. Assumes: its owner hands it the wall clock's time, and raises it above every timestamp
- * that it inherits. Shaped by a wall clock that is stepped back: versions must not repeat.
+ * Guarantees: the timestamps that one clock hands out never repeat and never fall, whatever the wall clock does; each
+ * is at least the wall clock's time. Assumes: its owner hands it the wall clock's time, and raises it above every
+ * timestamp that it inherits. Shaped by a wall clock that is stepped back: versions must not repeat.
  */
 
 /** 2024-01-01T00:00:00Z in milliseconds since the Unix epoch. */

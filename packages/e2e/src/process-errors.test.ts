@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { cp, mkdtemp, open, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -65,7 +66,7 @@ async function makeTemplate(): Promise<string> {
   const primary = start('write-shard', flags);
   await primary.event('ready');
   const client = await connect({ info: address, timeoutMs: 20_000 });
-  for (let index = 0; index < recordCount; index += 1) await client.put(`key-${index}`, 'v'.repeat(1000));
+  for (let index = 0; index < recordCount; index += 1) await client.put(`key-${index}`, randomBytes(1000));
   await client.close();
   primary.kill('SIGTERM');
   await primary.ended;
@@ -197,6 +198,16 @@ async function overwrite(path: string, offset: number, bytes: Uint8Array): Promi
   }
 }
 
+/** The tables of the view, after a start has moved all rows from LevelDB's own log into them. */
+async function tablesOf(flags: readonly string[], data: string): Promise<string[]> {
+  const opened = start('write-shard', flags);
+  await opened.event('listening');
+  opened.kill('SIGTERM');
+  await opened.ended;
+  const names = (await readdir(join(data, 'view'))).filter((name) => name.endsWith('.ldb'));
+  return names.map((name) => join(data, 'view', name));
+}
+
 describe('damage', () => {
   test('in the middle of the log ends with 74 and names file and offset', async () => {
     const data = await copyOfTemplate('damaged-log');
@@ -222,6 +233,28 @@ describe('damage', () => {
     expect((await readFile(last)).subarray(0, whole.length)).toEqual(whole);
   });
 
+  test('of one record is named to who asks for it, and the others are served', async () => {
+    const data = await copyOfTemplate('damaged-record');
+    const flags = ['--info', templateInfoAddress, '--data', data];
+    const [table = ''] = await tablesOf(flags, data);
+    await overwrite(table, 100_000, Buffer.from('damage'));
+    const running = start('write-shard', flags);
+    await running.event('ready');
+    const client = await connect({ info: templateInfoAddress, timeoutMs: 20_000 });
+    const keys = Array.from({ length: recordCount }, (_, index) => `key-${index}`);
+    const reads = await Promise.allSettled(keys.map((key) => client.get(key, { timeoutMs: 2000 })));
+    await client.close();
+    const failures = reads.flatMap((read): unknown[] => (read.status === 'rejected' ? [read.reason] : []));
+    expect(failures.length).toBeGreaterThan(0);
+    expect(failures.length).toBeLessThan(recordCount / 2);
+    for (const failure of failures) {
+      expect(failure).toMatchObject({ code: 'unreachable', message: expect.stringContaining(join(data, 'view')) });
+    }
+    expect(running.running).toBe(true);
+    running.kill('SIGTERM');
+    await running.ended;
+  });
+
   test('of store.json ends with 74 and names it', async () => {
     const data = await copyOfTemplate('damaged-identity');
     const file = join(data, 'store.json');
@@ -240,14 +273,9 @@ describe('damage', () => {
   test('of a missing file of the view ends with 74 and names it', async () => {
     const data = await copyOfTemplate('missing-view-file');
     const view = join(data, 'view');
-    // A start moves the rows from LevelDB's own log into a table.
-    const opened = start('write-shard', ['--info', nobody, '--data', data]);
-    await opened.event('listening');
-    opened.kill('SIGTERM');
-    await opened.ended;
-    const tables = (await readdir(view)).filter((name) => name.endsWith('.ldb'));
+    const tables = await tablesOf(['--info', nobody, '--data', data], data);
     expect(tables.length).toBeGreaterThan(0);
-    await Promise.all(tables.map((name) => rm(join(view, name))));
+    await Promise.all(tables.map((table) => rm(table)));
     expectError(await shard('write-shard', data).ended, 74, view);
   });
 

@@ -8,8 +8,8 @@ interface Waiting {
 }
 
 /**
- * Results that may wait at once: the disk writes of a full overlay. Only a disk that stands still gets here, with clients
- * that go on asking.
+ * Results that may wait at once: the disk writes of a full overlay. Only a disk that stands still gets here, with
+ * clients that go on asking.
  */
 export const maxWaitingResults = 262_144;
 
@@ -17,8 +17,8 @@ export const maxWaitingResults = 262_144;
  * Results that may leave only once an entry of the log is synced: `disk` writes, and whatever looked at a write that is
  * not safe yet.
  *
- * Guarantees that a result never leaves before `release` covered its position, and that all of them, later ones too, get
- * an answer when the node goes out of service. Assumes that nothing is taken on that could wait while it is full.
+ * Guarantees that a result never leaves before `release` covered its position, and that all of them, later ones too,
+ * get an answer when the node goes out of service. Assumes that nothing is taken on that could wait while it is full.
  */
 export class Acknowledgements {
   /** By position, in the order in which they were first waited for. */

@@ -2,10 +2,10 @@ import type { BeaconRequest, BeaconResponse } from '@edis/core';
 import type { MessageStream, RpcChannel } from '@edis/rpc';
 
 /** How often a follower asks; half of it is the age of what it knows on average. */
-export const beaconMs = 250;
+const beaconMs = 250;
 
 /** Without an answer for that long the primary counts as lost: a stopped process keeps its connections open. */
-export const silentAfterMs = 3000;
+const silentAfterMs = 3000;
 
 export interface BeaconAnswererParts {
   readonly activeEpoch: () => number;

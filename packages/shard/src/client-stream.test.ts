@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { BatchRunner } from './batch-runner.ts';
 import type { ResponseHeader } from './client-stream.ts';
 import { ClientStream } from './client-stream.ts';
+import { ClientStreams } from './client-streams.ts';
 import { Ownership } from './ownership.ts';
 import { batchOf, get, PrimaryBed, put, turns } from './primary-fixture.ts';
 import { Reader } from './reader.ts';
@@ -102,12 +103,8 @@ function gets(count: number, first = 1): GetOperation[] {
 function open(): { peer: SlowPeer; client: ClientStream; closed: ClientStream[] } {
   const peer = new SlowPeer();
   const closed: ClientStream[] = [];
-  const client = new ClientStream(
-    peer,
-    runner,
-    () => header,
-    (stream) => closed.push(stream),
-  );
+  const owner = { onClient: () => {}, onClosed: (stream: ClientStream) => void closed.push(stream) };
+  const client = new ClientStream(peer, runner, () => header, owner);
   return { peer, client, closed };
 }
 
@@ -234,6 +231,18 @@ describe('an operation', () => {
   });
 });
 
+test("a client's newer stream breaks its older one, whose unread writes are then never carried out", () => {
+  const streams = new ClientStreams();
+  const peers = [new SlowPeer(), new SlowPeer(), new SlowPeer()];
+  for (const peer of peers) streams.add(new ClientStream(peer, runner, () => header, streams));
+  const [older, newer, other] = peers;
+  older?.listener?.onMessage(batchOf({ client: 'a'.repeat(16), operations: gets(1) }));
+  other?.listener?.onMessage(batchOf({ client: 'b'.repeat(16), operations: gets(1) }));
+  expect(peers.map(({ closed }) => closed)).toEqual([false, false, false]);
+  newer?.listener?.onMessage(batchOf({ client: 'a'.repeat(16), operations: gets(1) }));
+  expect(peers.map(({ closed }) => closed)).toEqual([true, false, false]);
+});
+
 test('over a real connection a client that stops reading is answered completely once it reads on', async () => {
   await bed.settle(put('large', 'x'.repeat(500_000)));
   const replication = { follow: () => {}, snapshot: () => {}, beacon: () => {} };
@@ -241,12 +250,7 @@ test('over a real connection a client that stops reading is answered completely 
     listen: '127.0.0.1:0',
     shard: {
       batch: (stream) => {
-        new ClientStream(
-          stream,
-          runner,
-          () => header,
-          () => {},
-        ).greet();
+        new ClientStream(stream, runner, () => header, new ClientStreams()).greet();
       },
       execute: () => Promise.reject(new Error('not asked')),
       stats: () => {

@@ -1,4 +1,4 @@
-import type { BatchRequest, BatchResponse, Outcome, Result, Topology } from '@edis/core';
+import type { BatchRequest, BatchResponse, ByteString, EdisError, Outcome, Result, Topology } from '@edis/core';
 import type { MessageStream } from '@edis/rpc';
 import type { BatchRunner } from './batch-runner.ts';
 import { metadataBytes } from './metadata-bytes.ts';
@@ -10,12 +10,20 @@ const maxResponseBytes = 1024 * 1024;
 /** Room that a result takes besides its value. */
 const resultOverheadBytes = 32;
 
-/** Of a member with its addresses, and of a range of slots, in a topology on the wire: each `wrong-shard` has a copy. */
+/**
+ * Of a member with its addresses, and of a range of slots, in a topology on the wire: each `wrong-shard` has a copy.
+ */
 const memberBytes = 256;
 const rangeBytes = 32;
 
 /** What a response says about the answering node. */
 export type ResponseHeader = Omit<BatchResponse, 'results'>;
+
+export interface ClientStreamOwner {
+  /** The stream carries writes of that client from now on. */
+  onClient(stream: ClientStream, client: ByteString): void;
+  onClosed(stream: ClientStream): void;
+}
 
 /**
  * One client's stream of batches.
@@ -27,6 +35,8 @@ export class ClientStream implements ResultSink {
   readonly #stream: MessageStream<BatchResponse, BatchRequest>;
   readonly #runner: BatchRunner;
   readonly #header: () => ResponseHeader;
+  readonly #owner: ClientStreamOwner;
+  #client: ByteString = '';
   #results: Result[] = [];
   #resultBytes = 0;
   #blocked = false;
@@ -37,18 +47,19 @@ export class ClientStream implements ResultSink {
     stream: MessageStream<BatchResponse, BatchRequest>,
     runner: BatchRunner,
     header: () => ResponseHeader,
-    onClose: (stream: ClientStream) => void,
+    owner: ClientStreamOwner,
   ) {
     this.#stream = stream;
     this.#runner = runner;
     this.#header = header;
+    this.#owner = owner;
     stream.listen({
       onMessage: (batch) => this.#onBatch(batch),
       onDrain: () => this.#onDrain(),
       onClose: () => {
         this.#results = [];
         this.#held = [];
-        onClose(this);
+        owner.onClosed(this);
       },
     });
   }
@@ -81,7 +92,17 @@ export class ClientStream implements ResultSink {
     this.#stream.end();
   }
 
+  /** Breaks the stream; what of it was not read yet is never carried out. */
+  cancel(error: EdisError): void {
+    this.#held = [];
+    this.#stream.cancel(error);
+  }
+
   #onBatch(batch: BatchRequest): void {
+    if (batch.client !== '' && batch.client !== this.#client) {
+      this.#client = batch.client;
+      this.#owner.onClient(this, batch.client);
+    }
     const origin = { sink: this, batch };
     if (this.#blocked) this.#held.push({ origin, next: 0 });
     else this.#run(origin, 0);

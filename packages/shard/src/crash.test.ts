@@ -195,7 +195,7 @@ describe('after any history with crashes', () => {
     },
   );
 
-  test('a primary that lost the end of its log gives out no version of it again, though its wall clock stands', async () => {
+  test('a primary that lost the end of its log gives out no version of it again, by a clock that stands', async () => {
     const world = new FakeWorld();
     const first = await PrimaryBed.open({ world });
     const lost = await first.settle(put('a', '1'));

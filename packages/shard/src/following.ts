@@ -46,8 +46,8 @@ const roomCheckMs = 5;
 /**
  * Keeps the own store level with the primary's log, for as long as the node lives.
  *
- * Guarantees: after any interruption it goes on from its last entry; when the log no longer reaches back or disagrees, it
- * takes a snapshot and then follows. Its memory is bounded: without room in the overlay it stops reading, and the
+ * Guarantees: after any interruption it goes on from its last entry; when the log no longer reaches back or disagrees,
+ * it takes a snapshot and then follows. Its memory is bounded: without room in the overlay it stops reading, and the
  * primary's log file waits.
  */
 export class Following {

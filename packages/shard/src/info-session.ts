@@ -44,8 +44,8 @@ const passing: ReadonlySet<RefusalCause> = new Set<RefusalCause>(['no-such-shard
 /**
  * A node's session with info: registers, reports, and takes topology and configurations, for as long as the node lives.
  *
- * Guarantees that a lost info is looked for again forever, at one address after the other, and that nothing here is needed
- * to go on reading and writing: with info down the node acts on what it knew last.
+ * Guarantees that a lost info is looked for again forever, at one address after the other, and that nothing here is
+ * needed to go on reading and writing: with info down the node acts on what it knew last.
  */
 export class InfoSession {
   readonly #parts: InfoSessionParts;

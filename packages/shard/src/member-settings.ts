@@ -7,8 +7,12 @@ const secondMs = 1000;
 
 /** Settings of every shard member, on top of what each process has. */
 export function memberSettings() {
+  return { ...commonSettings({ listen: '0.0.0.0:7410' }), ...placeSettings(), ...boundSettings(), ...logSettings() };
+}
+
+/** Where it belongs. */
+function placeSettings() {
   return {
-    ...commonSettings({ listen: '0.0.0.0:7410' }),
     info: {
       kind: 'list',
       of: 'address',
@@ -23,6 +27,12 @@ export function memberSettings() {
       maxLength: 64,
       description: 'shard to belong to; without it info assigns one',
     },
+  } as const satisfies SettingsTable;
+}
+
+/** What bounds its memory. */
+function boundSettings() {
+  return {
     cacheBytes: {
       kind: 'bytes',
       flag: 'cache',
@@ -55,6 +65,12 @@ export function memberSettings() {
       max: 16 * GIB,
       description: 'bytes of writes that may wait; more are busy',
     },
+  } as const satisfies SettingsTable;
+}
+
+/** How its log is kept, and how long its reads wait. */
+function logSettings() {
+  return {
     memorySyncMs: {
       kind: 'durationMs',
       flag: 'memory-sync',

@@ -20,6 +20,7 @@ import { Acknowledgements } from './acknowledgements.ts';
 import { BatchRunner } from './batch-runner.ts';
 import type { ResponseHeader } from './client-stream.ts';
 import { ClientStream } from './client-stream.ts';
+import { ClientStreams } from './client-streams.ts';
 import { Counters } from './counters.ts';
 import { InfoSession } from './info-session.ts';
 import type { MemberConfig } from './member-config.ts';
@@ -71,7 +72,7 @@ export class Member {
   readonly #runner: BatchRunner;
   readonly #server: RpcServer;
   readonly #session: InfoSession;
-  readonly #streams = new Set<ClientStream>();
+  readonly #streams = new ClientStreams();
   #fail: (error: EdisError) => void = () => {};
   #port = 0;
   #ready = false;
@@ -151,7 +152,7 @@ export class Member {
       }
       this.#side.side.endFeeds();
     }
-    for (const stream of this.#streams) stream.end();
+    this.#streams.end();
     await this.#server.drain(this.#config.drainMs / 2);
     await this.#surroundings.store.flush();
   }
@@ -266,7 +267,7 @@ export class Member {
   #onServing(): void {
     this.#saveIdentity({ serving: true });
     this.#session.reportNow();
-    for (const stream of this.#streams) stream.greet();
+    this.#streams.greet();
     this.#updateReady();
   }
 
@@ -295,12 +296,7 @@ export class Member {
   }
 
   #onBatchStream(stream: MessageStream<BatchResponse, BatchRequest>): void {
-    const client = new ClientStream(
-      stream,
-      this.#runner,
-      () => this.#header(),
-      (closed) => this.#streams.delete(closed),
-    );
+    const client = new ClientStream(stream, this.#runner, () => this.#header(), this.#streams);
     this.#streams.add(client);
     client.greet();
   }

@@ -7,8 +7,8 @@ export type Standing = number | 'foreign' | 'no-such-keyspace';
 /**
  * Which keys this member answers for: a view of the newest topology that it saw.
  *
- * Guarantees that a request for a key of another shard is never answered from here, and that a client with an older map is
- * handed the newer one.
+ * Guarantees that a request for a key of another shard is never answered from here, and that a client with an older map
+ * is handed the newer one.
  */
 export class Ownership {
   #router: Router | undefined;

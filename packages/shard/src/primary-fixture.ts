@@ -73,7 +73,7 @@ export class RecordingSink implements ResultSink {
 }
 
 /** Holds syncs up until they are let through. */
-export class SyncGate {
+class SyncGate {
   #closed = false;
   #waiting: (() => void)[] = [];
 

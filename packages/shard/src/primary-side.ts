@@ -195,8 +195,8 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
     const { store, wallMs, logger } = this.#parts;
     const position = store.lastEntry.position + 1;
     this.#watermark.holdUntil(position);
-    // A power loss may have taken entries whose versions somebody has seen: whatever the wall clock says, none of them is
-    // given out again.
+    // A power loss may have taken entries whose versions somebody has seen: whatever the wall clock says, none of them
+    // is given out again.
     this.#clock.observe(store.lastTimestamp + limits.maxClockAheadMs * logicalSteps);
     this.#primary.onOpened(epoch, position);
     const entry = store.append({

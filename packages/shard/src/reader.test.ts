@@ -137,7 +137,7 @@ describe('at a replica', () => {
   interface Replica {
     readonly store: Store;
     readonly state: { -readonly [Name in keyof ReaderState]: ReaderState[Name] };
-    show(position: number): void;
+    readonly show: (position: number) => void;
     reader: Reader;
   }
 

@@ -42,9 +42,9 @@ export interface ReaderParts {
 /**
  * Answers reads from overlay, cache and view.
  *
- * Guarantees: a replica shows nothing above `visible`; the primary shows the newest write of a key, but lets nobody know
- * of one that a crash could still take away (the answer waits for the sync); a session read never shows a state before
- * its token. A read that waits does so for at most `sessionWaitMs`.
+ * Guarantees: a replica shows nothing above `visible`; the primary shows the newest write of a key, but lets nobody
+ * know of one that a crash could still take away (the answer waits for the sync); a session read never shows a state
+ * before its token. A read that waits does so for at most `sessionWaitMs`.
  */
 export class Reader {
   readonly #parts: ReaderParts;

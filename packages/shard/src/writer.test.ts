@@ -115,7 +115,7 @@ describe('an acknowledgement', () => {
     expect(bed.side.writer.idle).toBe(true);
   });
 
-  test('never comes once a sync has failed: who waits, and who comes later, learns that the outcome is unknown', async () => {
+  test('never comes once a sync has failed: who waits or comes later learns that the outcome is unknown', async () => {
     const bed = await open();
     bed.gate.close();
     const waiting = bed.write(put('a', '1', { ack: 'disk', sequence: 1 }), id);

@@ -65,9 +65,9 @@ export interface WriterParts {
  * memory and never applied twice, whether the repetition or the original arrives first.
  * Assumes that all calls come from one event loop.
  *
- * Within a group nothing is in the overlay yet. A write that must look (a condition, a delete) therefore closes the group
- * before it when the group already has its key; and one whose number does not rise within the group, which may be a
- * repetition of one that is in it, when the group has its client. It then sees what it must.
+ * Within a group nothing is in the overlay yet. A write that must look (a condition, a delete) therefore closes the
+ * group before it when the group already has its key; and one whose number does not rise within the group, which may be
+ * a repetition of one that is in it, when the group has its client. It then sees what it must.
  */
 export class Writer {
   readonly #parts: WriterParts;
@@ -134,9 +134,9 @@ export class Writer {
   }
 
   /**
-   * A commit group ends with the turn of the event loop. With few clients there is nobody else to wait for in this turn:
-   * committing within the callback that brought the batch saves a round of the loop, a third of a lone caller's latency,
-   * because what is written to an HTTP/2 stream inside the callback of a read leaves with its end.
+   * A commit group ends with the turn of the event loop. With few clients there is nobody else to wait for in this
+   * turn: committing within the callback that brought the batch saves a round of the loop, a third of a lone caller's
+   * latency, because what is written to an HTTP/2 stream inside the callback of a read leaves with its end.
    */
   #schedule(): void {
     if (this.#scheduled) return;

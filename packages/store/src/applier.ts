@@ -45,8 +45,8 @@ export interface ApplierOptions {
 }
 
 /**
- * Limits of one batch. LevelDB's copy of it is freed only when its wrapper is garbage collected, so several are in memory
- * at once; beyond some thousand rows a batch is no faster, unless it saves rows.
+ * Limits of one batch. LevelDB's copy of it is freed only when its wrapper is garbage collected, so several are in
+ * memory at once; beyond some thousand rows a batch is no faster, unless it saves rows.
  */
 const maxBatchWrites = 8192;
 const maxBatchBytes = 24 * 1024 * 1024;

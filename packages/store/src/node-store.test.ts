@@ -120,7 +120,11 @@ describe('on real files', () => {
 /** Rewrites LevelDB's files as one table, and flips a bit of a value in it. */
 async function damageTable(view: string): Promise<void> {
   const { ClassicLevel } = await import('classic-level');
-  const level = new ClassicLevel(view, { keyEncoding: 'view', valueEncoding: 'view', compression: false });
+  const level = new ClassicLevel<Uint8Array, Uint8Array>(view, {
+    keyEncoding: 'view',
+    valueEncoding: 'view',
+    compression: false,
+  });
   await level.open();
   await level.compactRange(Buffer.of(0), Buffer.of(255));
   await level.close();
