@@ -151,6 +151,19 @@ describe('a store', () => {
     await primary.close();
   });
 
+  test('an entry that becomes visible only after the timer of its append is folded all the same', async () => {
+    const world = new FakeWorld();
+    const store = await world.open();
+    const position = write(store, [putOf('a', '1')]);
+    world.fireTimers();
+    await expect.poll(() => store.syncedPosition, { interval: 1 }).toBe(position);
+    expect(store.viewPosition).toBe(0);
+    store.setVisible(position);
+    world.fireTimers();
+    await expect.poll(() => store.viewPosition, { interval: 1 }).toBe(position);
+    await store.close();
+  });
+
   test('what nobody asked to sync is synced when its timer is due, and folded', async () => {
     const world = new FakeWorld();
     const store = await world.open();

@@ -210,7 +210,7 @@ export class Store {
     const frame = encodeEntry(entry, frameHeaderBytes);
     const encoded = this.#written(() => this.#log.append(entry.position, frame));
     this.#take(entry);
-    this.#afterAppend();
+    this.#settleLater();
     return encoded;
   }
 
@@ -240,7 +240,7 @@ export class Store {
     if (entries.length === 0) return entries;
     this.#written(() => this.#log.appendEncoded(firstPosition, encoded));
     for (const entry of entries) this.#take(entry);
-    this.#afterAppend();
+    this.#settleLater();
     return entries;
   }
 
@@ -262,11 +262,11 @@ export class Store {
     this.#lastTimestamp = lastTimestampOf(entry);
   }
 
-  #afterAppend(): void {
+  /** What was appended is synced in a while, and what is visible by then is folded, even if nobody asks for either. */
+  #settleLater(): void {
     this.#stopSyncTimer ??= this.#environment.startTimer(this.#settings.memorySyncMs, () => {
       this.#stopSyncTimer = undefined;
       this.requestSync();
-      // What is visible by now goes into the view even if nobody waits for it.
       this.#applier.aim(this.#visiblePosition);
     });
     this.#applier.nudge();
@@ -277,7 +277,8 @@ export class Store {
     const shown = Math.min(position, this.#lastEntry.position);
     if (shown <= this.#visiblePosition) return;
     this.#visiblePosition = shown;
-    this.#applier.nudge();
+    // The last entry may become visible only after the timer of its append: without its own it would never be folded.
+    this.#settleLater();
   }
 
   /** A group sync starts at once, or right after the running one. */

@@ -42,7 +42,7 @@ export class TestCluster {
   }
 
   /** Waits until every shard's members stand at the same position and have folded it, and returns their figures. */
-  async settled(client: Client, timeoutMs = 60_000): Promise<NodeStatsReply[]> {
+  async settled(client: Client, timeoutMs = 30_000): Promise<NodeStatsReply[]> {
     let seen = '';
     return waitFor(
       async () => {
