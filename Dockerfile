@@ -15,6 +15,8 @@ RUN npm exec --yes -- pnpm@12.21.0 install --offline --frozen-lockfile --reporte
 
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production
+# Two heaps in place of one per thread: less memory stays resident, nothing is slower.
+ENV MALLOC_ARENA_MAX=2
 # Where the roles keep what must survive; mount a volume on it.
 ENV EDIS_DATA=/data
 COPY --from=build /app /app

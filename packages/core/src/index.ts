@@ -14,6 +14,8 @@ export type { ErrorCode, ErrorDetails } from './error.ts';
 export { EdisError, errorCodes, invariant, unreachable } from './error.ts';
 export type { LivenessChange } from './failure-detector.ts';
 export { FailureDetector } from './failure-detector.ts';
+export type { FollowDecision, FollowedLog } from './follow-decision.ts';
+export { decideFollow } from './follow-decision.ts';
 export type { FollowerEffect, FollowerStart, FollowerState } from './follower.ts';
 export { Follower } from './follower.ts';
 export { defaultKeyspaceId, defaultKeyspaceName, limits, slotCount } from './limits.ts';

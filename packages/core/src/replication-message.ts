@@ -28,7 +28,7 @@ export type FollowRequest =
   | ({ readonly kind: 'open' } & FollowOpen)
   | ({ readonly kind: 'acknowledge' } & FollowAcknowledge);
 
-export type SnapshotCause = 'log-too-short' | 'diverged';
+export type SnapshotCause = 'log-too-short' | 'diverged' | 'log-too-long';
 export type FollowRefusalCause = 'not-primary' | 'other-shard' | 'other-cluster' | 'old-epoch';
 
 export type FollowMessage =

@@ -289,8 +289,14 @@ function checkData({ dataDirectory, ephemeral, shards }: ClusterOptions): void {
 
 function childEnvironment(added: Readonly<Record<string, string>> | undefined): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(([name]) => !identityVariables.includes(name));
-  return { ...Object.fromEntries(inherited), ...added };
+  return { ...allocatorEnvironment, ...Object.fromEntries(inherited), ...added };
 }
+
+/**
+ * glibc gives each thread of the pool a heap of its own, and what LevelDB frees there stays resident: a tenth of a write
+ * shard's memory. Two heaps are no slower. Other allocators ignore it.
+ */
+const allocatorEnvironment = { MALLOC_ARENA_MAX: '2' };
 
 function count(total: number): number[] {
   return Array.from({ length: total }, (_, index) => index + 1);

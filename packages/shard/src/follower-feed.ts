@@ -6,7 +6,7 @@ import type {
   FollowRequest,
   FollowResponse,
 } from '@edis/core';
-import { Credit, EdisError, EpochTable } from '@edis/core';
+import { Credit, decideFollow, EdisError } from '@edis/core';
 import type { MessageStream } from '@edis/rpc';
 import type { Store } from '@edis/store';
 import type { LogTail } from './log-tail.ts';
@@ -123,17 +123,16 @@ export class FollowerFeed {
     if (open.shard !== shard()) return this.#refuse('other-shard');
     if (this.#epoch === 0) return this.#refuse('not-primary');
     if (open.epoch > this.#epoch) return this.#refuse('old-epoch');
-    const agreement = new EpochTable(store.epochs).match(open.lastEntry, store.lastEntry.position);
-    const reaches = open.lastEntry.position + 1 >= store.firstPosition;
-    if (agreement.kind === 'diverged' || !reaches) {
-      const agreedPosition = agreement.kind === 'diverged' ? agreement.agreedPosition : 0;
-      const cause = agreement.kind === 'diverged' ? 'diverged' : 'log-too-short';
-      this.#send({ kind: 'snapshot-needed', cause, agreedPosition });
+    const { epochs, firstPosition, logBytes, recordBytes } = store;
+    const lastPosition = store.lastEntry.position;
+    const decision = decideFollow({ epochs, firstPosition, lastPosition, logBytes, recordBytes }, open.lastEntry);
+    if (decision.kind === 'snapshot') {
+      this.#send({ kind: 'snapshot-needed', cause: decision.cause, agreedPosition: decision.agreedPosition });
       this.#stream.end();
       return;
     }
     this.#credit = new Credit(Math.min(maxCreditBytes, Math.max(minCreditBytes, open.creditBytes)));
-    this.#next = open.lastEntry.position + 1;
+    this.#next = decision.fromPosition;
     this.#durablePosition = open.lastEntry.position;
     this.#send({ kind: 'start', fromPosition: this.#next, epochs: store.epochs });
     onOpened(this);

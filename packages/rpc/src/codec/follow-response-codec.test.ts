@@ -11,6 +11,7 @@ const codec = new FollowResponseCodec();
 const snapshotCauses = {
   'log-too-short': 'SNAPSHOT_CAUSE_LOG_TOO_SHORT',
   diverged: 'SNAPSHOT_CAUSE_DIVERGED',
+  'log-too-long': 'SNAPSHOT_CAUSE_LOG_TOO_LONG',
 } as const;
 const refusalCauses = {
   'not-primary': 'FOLLOW_REFUSAL_CAUSE_NOT_PRIMARY',

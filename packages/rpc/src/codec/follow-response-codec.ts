@@ -10,7 +10,7 @@ import { lengthFieldSize, numberFieldSize, ProtobufWriter } from './protobuf-wri
  * views on the received message; the follower appends them to its log as they are.
  */
 
-const snapshotCauses: readonly (SnapshotCause | undefined)[] = [undefined, 'log-too-short', 'diverged'];
+const snapshotCauses: readonly (SnapshotCause | undefined)[] = [undefined, 'log-too-short', 'diverged', 'log-too-long'];
 const refusalCauses: readonly (FollowRefusalCause | undefined)[] = [
   undefined,
   'not-primary',
