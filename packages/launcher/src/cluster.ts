@@ -293,8 +293,8 @@ function childEnvironment(added: Readonly<Record<string, string>> | undefined): 
 }
 
 /**
- * glibc gives each thread of the pool a heap of its own, and what LevelDB frees there stays resident: a tenth of a write
- * shard's memory. Two heaps are no slower. Other allocators ignore it.
+ * glibc gives each thread of the pool a heap of its own, and what LevelDB frees there stays resident: a tenth of a
+ * write shard's memory. Two heaps are no slower. Other allocators ignore it.
  */
 const allocatorEnvironment = { MALLOC_ARENA_MAX: '2' };
 

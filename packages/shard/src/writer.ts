@@ -1,9 +1,12 @@
 import type {
   Admission,
+  BatchRequest,
   BusyCause,
   ByteString,
+  Bytes,
   Condition,
   HybridClock,
+  Metadata,
   Outcome,
   Primary,
   VisibleWatermark,
@@ -16,19 +19,40 @@ import type { Counters } from './counters.ts';
 import { metadataBytes } from './metadata-bytes.ts';
 import type { BatchOrigin, ResultSink } from './result-sink.ts';
 
-/** A write that was admitted and waits for its commit group. */
-interface QueuedWrite {
-  readonly operation: WriteOperation;
+/**
+ * A write that was admitted and waits for its commit group, in which it becomes the logged operation that it is: one
+ * object for all its way, because at a few hundred thousand a second each further one counts.
+ */
+class QueuedWrite implements LoggedOperation {
+  readonly kind: 'put' | 'delete';
+  readonly keyspace: number;
   readonly slot: number;
+  readonly key: ByteString;
+  readonly value: Bytes;
+  readonly metadata: Metadata | undefined;
+  readonly expiresAtMs = 0;
+  readonly client: ByteString;
+  readonly sequence: number;
+  readonly operation: WriteOperation;
   readonly bytes: number;
   readonly origin: BatchOrigin;
-}
-
-/** A write of the group that is being formed. */
-interface GroupedWrite {
-  readonly queued: QueuedWrite;
   /** Position of the newest entry that its condition looked at; 0: none that matters. */
-  readonly observed: number;
+  observed = 0;
+
+  constructor(operation: WriteOperation, slot: number, bytes: number, origin: BatchOrigin) {
+    const isPut = operation.kind === 'put';
+    this.kind = operation.kind;
+    this.keyspace = operation.keyspace || defaultKeyspaceId;
+    this.slot = slot;
+    this.key = operation.key;
+    this.value = isPut ? operation.value : '';
+    this.metadata = isPut ? operation.metadata : undefined;
+    this.client = operation.sequence > 0 ? origin.batch.client : '';
+    this.sequence = operation.sequence;
+    this.operation = operation;
+    this.bytes = bytes;
+    this.origin = origin;
+  }
 }
 
 /** Up to that many clients each of their batches is a commit group. */
@@ -74,11 +98,13 @@ export class Writer {
   #queue: QueuedWrite[] = [];
   #scheduled = false;
   #stopped = false;
-  #group: GroupedWrite[] = [];
+  #group: QueuedWrite[] = [];
   #groupBytes = 0;
   #groupKeys: Set<string> | undefined;
-  /** The highest sequence of each client in the group. */
+  /** The highest sequence of each client in the group; of the client that wrote last it is in the fields below. */
   readonly #groupSequences = new Map<ByteString, number>();
+  #lastClient: ByteString = '';
+  #lastSequence = 0;
   #failure: Outcome | undefined;
   readonly #flush = new Set<ResultSink>();
 
@@ -97,7 +123,7 @@ export class Writer {
       counters.busy += 1;
       return { kind: 'busy', cause, retryAfterMs: admission.retryAfterMs() };
     }
-    this.#queue.push({ operation, slot, bytes, origin });
+    this.#queue.push(new QueuedWrite(operation, slot, bytes, origin));
     this.#schedule();
     return undefined;
   }
@@ -167,7 +193,7 @@ export class Writer {
     const { client } = origin.batch;
     const isNumbered = operation.sequence > 0 && client !== '';
     if (isNumbered) {
-      if ((this.#groupSequences.get(client) ?? 0) >= operation.sequence) this.#closeGroup();
+      if (this.#groupSequence(client) >= operation.sequence) this.#closeGroup();
       if (this.#answerRepeated(queued)) return;
     }
     if (operation.ack === 'quorum') {
@@ -175,20 +201,31 @@ export class Writer {
       this.#answer(queued, { kind: 'no-quorum', members: 1, needed: 2 });
       return;
     }
-    let observed = 0;
     if (operation.kind === 'delete' || operation.condition !== undefined) {
       const looked = this.#look(queued);
       if (looked === undefined) return;
-      observed = looked;
+      queued.observed = looked;
     } else if (this.#groupKeys !== undefined) {
       this.#groupKeys.add(operation.key);
     }
-    if (isNumbered) this.#groupSequences.set(client, operation.sequence);
-    this.#group.push({ queued, observed });
+    if (isNumbered) this.#noteSequence(client, operation.sequence);
+    this.#group.push(queued);
     this.#groupBytes += queued.bytes;
     if (this.#group.length >= limits.maxBatchOperations || this.#groupBytes >= limits.maxBatchBytes) {
       this.#closeGroup();
     }
+  }
+
+  #groupSequence(client: ByteString): number {
+    return client === this.#lastClient ? this.#lastSequence : (this.#groupSequences.get(client) ?? 0);
+  }
+
+  #noteSequence(client: ByteString, sequence: number): void {
+    if (client !== this.#lastClient) {
+      if (this.#lastClient !== '') this.#groupSequences.set(this.#lastClient, this.#lastSequence);
+      this.#lastClient = client;
+    }
+    this.#lastSequence = sequence;
   }
 
   /** True when the operation id settled the matter. */
@@ -244,7 +281,7 @@ export class Writer {
   #look(queued: QueuedWrite): number | undefined {
     const { operation } = queued;
     if (this.#groupKeys === undefined) {
-      this.#groupKeys = new Set(this.#group.map((grouped) => grouped.queued.operation.key));
+      this.#groupKeys = new Set(this.#group.map((grouped) => grouped.key));
     }
     if (this.#groupKeys.has(operation.key)) this.#closeGroup();
     const lookup = this.#lookup(queued);
@@ -288,25 +325,28 @@ export class Writer {
     if (group.length === 0) return;
     this.#group = [];
     this.#groupSequences.clear();
+    this.#lastClient = '';
+    this.#lastSequence = 0;
     this.#groupBytes = 0;
     const { store, primary, clock, watermark, wallMs, onAppended } = this.#parts;
     const timestamp = clock.take(group.length, wallMs());
     const position = store.lastEntry.position + 1;
-    const operations: LoggedOperation[] = [];
     const completed = new Map<ByteString, number>();
     let needsSync = false;
-    for (const { queued } of group) {
-      operations.push(loggedOperation(queued));
-      const { client, completedBelow } = queued.origin.batch;
+    let batch: BatchRequest | undefined;
+    for (const { origin, operation } of group) {
+      if (operation.ack !== 'memory') needsSync = true;
+      if (origin.batch === batch) continue;
+      batch = origin.batch;
+      const { client, completedBelow } = batch;
       if (client !== '') completed.set(client, Math.max(completedBelow, completed.get(client) ?? 0));
-      if (queued.operation.ack !== 'memory') needsSync = true;
     }
     let encoded: EncodedEntry;
     try {
-      encoded = store.append({ position, epoch: primary.epoch, timestamp, operations, completed });
+      encoded = store.append({ position, epoch: primary.epoch, timestamp, operations: group, completed });
     } catch (caught) {
       const message = EdisError.from(caught).message;
-      for (const { queued } of group) this.#answer(queued, { kind: 'unavailable', message });
+      for (const queued of group) this.#answer(queued, { kind: 'unavailable', message });
       return;
     }
     watermark.onAppended(position, needsSync);
@@ -315,16 +355,16 @@ export class Writer {
     this.#acknowledgeGroup(group, position, timestamp);
   }
 
-  #acknowledgeGroup(group: readonly GroupedWrite[], position: number, timestamp: number): void {
+  #acknowledgeGroup(group: readonly QueuedWrite[], position: number, timestamp: number): void {
     const { counters } = this.#parts;
     counters.writes += group.length;
     let version = timestamp;
-    for (const { queued, observed } of group) {
+    for (const queued of group) {
       const outcome: Outcome =
-        queued.operation.kind === 'put'
+        queued.kind === 'put'
           ? { kind: 'put', version, position }
           : { kind: 'deleted', existed: true, version, position };
-      this.#answerAfter(queued, outcome, queued.operation.ack === 'memory' ? observed : position);
+      this.#answerAfter(queued, outcome, queued.operation.ack === 'memory' ? queued.observed : position);
       version += 1;
     }
   }
@@ -368,20 +408,4 @@ function bytesOf(operation: WriteOperation): number {
 
 function holds(condition: Condition, version: number): boolean {
   return condition.kind === 'absent' ? version === 0 : version === condition.version && version > 0;
-}
-
-function loggedOperation(queued: QueuedWrite): LoggedOperation {
-  const { operation, slot, origin } = queued;
-  const isPut = operation.kind === 'put';
-  return {
-    kind: operation.kind,
-    keyspace: operation.keyspace || defaultKeyspaceId,
-    slot,
-    key: operation.key,
-    value: isPut ? operation.value : '',
-    metadata: isPut ? operation.metadata : undefined,
-    expiresAtMs: 0,
-    client: operation.sequence > 0 ? origin.batch.client : '',
-    sequence: operation.sequence,
-  };
 }

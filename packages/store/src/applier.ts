@@ -3,8 +3,8 @@ import { EdisError } from '@edis/core';
 import { clientRowKey, encodeClientRow } from './client-row.ts';
 import { ContentHash } from './content-hash.ts';
 import type { DigestTable } from './digest-table.ts';
-import type { OverlayEntry, OverlayWrite } from './overlay.ts';
-import { Overlay } from './overlay.ts';
+import type { Overlay, OverlayEntry } from './overlay.ts';
+import { writeAfter } from './overlay.ts';
 import type { RecordCache } from './record-cache.ts';
 import type { Digest } from './record-row.ts';
 import { keyOf } from './stored-record.ts';
@@ -67,7 +67,8 @@ interface Sums {
 }
 
 interface Turn {
-  readonly writes: readonly OverlayWrite[];
+  /** Numbers of the overlay's writes. */
+  readonly writes: readonly number[];
   readonly previous: Promise<(Digest | undefined)[]>;
 }
 
@@ -215,7 +216,7 @@ export class Applier {
     const entries = this.#collect(this.#options.bound());
     const newest = entries[entries.length - 1];
     if (newest === undefined || this.#stopped !== undefined) return;
-    const turns = planTurns(entries, newest.position);
+    const turns = planTurns(this.#options.overlay, entries, newest.position);
     // Whether the digests suffice is settled for the whole batch, before anything is fetched for it.
     this.#options.digests.expect(turns.length * writesPerTurn);
     const batch = this.#view.batch();
@@ -249,27 +250,29 @@ export class Applier {
    * all its changes; else a portion.
    */
   #collect(bound: number): OverlayEntry[] {
+    const { overlay } = this.#options;
     const entries: OverlayEntry[] = [];
     let writes = 0;
     let rows = 0;
     let bytes = 0;
     for (let index = 0; rows <= maxHotRows && bytes <= maxBatchBytes; index++) {
-      const entry = this.#options.overlay.entryAt(index);
+      const entry = overlay.entryAt(index);
       if (entry === undefined || entry.position > bound) {
         return writes >= rows * hotWritesPerRow ? entries : portionOf(entries);
       }
-      for (const write of entry.writes) {
-        if (Overlay.isSuperseded(write, bound)) continue;
+      let write = entry.firstWrite;
+      for (let count = entry.writeCount; count > 0; count--, write = writeAfter(write)) {
+        if (overlay.isSuperseded(write, bound)) continue;
         rows++;
-        bytes += write.value.length;
+        bytes += overlay.sizeOf(write);
       }
-      writes += entry.writes.length;
+      writes += entry.writeCount;
       entries.push(entry);
     }
     return portionOf(entries);
   }
 
-  async #buildRows(turns: readonly (readonly OverlayWrite[])[], batch: ViewBatch, sums: Sums): Promise<void> {
+  async #buildRows(turns: readonly (readonly number[])[], batch: ViewBatch, sums: Sums): Promise<void> {
     const ahead: Turn[] = [];
     let next = 0;
     const fetch = (): void => {
@@ -294,8 +297,8 @@ export class Applier {
   }
 
   /** The records that these writes replace, as far as neither the digests nor the cache know them. */
-  async #fetchPrevious(writes: readonly OverlayWrite[]): Promise<(Digest | undefined)[]> {
-    const { cache, digests } = this.#options;
+  async #fetchPrevious(writes: readonly number[]): Promise<(Digest | undefined)[]> {
+    const { cache, digests, overlay } = this.#options;
     const previous: (Digest | undefined)[] = [];
     if (digests.complete) return previous;
     const missing: number[] = [];
@@ -303,18 +306,22 @@ export class Applier {
     for (let index = 0; index < writes.length; index++) {
       const write = writes[index];
       if (write === undefined) continue;
-      if (digests.find(write.recordKey)) {
+      const record = overlay.read(write);
+      const recordKey = record.recordKey();
+      if (digests.find(recordKey)) {
         // Copied: it may leave the table before its turn comes.
         previous[index] = { size: digests.size, highLane: digests.highLane, lowLane: digests.lowLane };
         continue;
       }
-      const cached = cache.peek(write.recordKey);
+      const { rows } = this.#view;
+      const cached = cache.peek(recordKey);
+      const { keyspace } = record;
+      const key = keyOf(keyspace, recordKey);
       if (cached === undefined) {
         missing.push(index);
-        keyRows.push(this.#view.rows.keyOf(write.keyspace, keyOf(write.keyspace, write.recordKey)));
+        keyRows.push(rows.keyOf(keyspace, key));
       } else {
-        const { rows } = this.#view;
-        rows.encode(write.keyspace, keyOf(write.keyspace, write.recordKey), cached, ignoreRow);
+        rows.encode(keyspace, key, cached, ignoreRow);
         previous[index] = { size: rows.size, highLane: rows.highLane, lowLane: rows.lowLane };
       }
     }
@@ -324,33 +331,30 @@ export class Applier {
     return previous;
   }
 
-  #buildTurn(
-    writes: readonly OverlayWrite[],
-    previous: readonly (Digest | undefined)[],
-    batch: ViewBatch,
-    sums: Sums,
-  ): void {
+  #buildTurn(writes: readonly number[], previous: readonly (Digest | undefined)[], batch: ViewBatch, sums: Sums): void {
     const { rows } = this.#view;
-    const { digests } = this.#options;
+    const { digests, overlay } = this.#options;
     const { complete } = digests;
     const take = (key: Buffer, value: Buffer): void => batch.put(key, value);
     for (let index = 0; index < writes.length; index++) {
       const write = writes[index];
       if (write === undefined) continue;
-      const old = complete ? (digests.find(write.recordKey) ? digests : undefined) : previous[index];
+      const record = overlay.read(write);
+      const recordKey = record.recordKey();
+      const old = complete ? (digests.find(recordKey) ? digests : undefined) : previous[index];
       if (old !== undefined) {
         sums.recordCount--;
         sums.recordBytes -= old.size;
         sums.hash.subtract(old.highLane, old.lowLane);
       }
-      const key = keyOf(write.keyspace, write.recordKey);
-      if (write.deleted) {
-        if (old !== undefined) batch.delete(rows.scratchKeyOf(write.keyspace, key));
-        digests.delete(write.recordKey);
+      if (overlay.isDelete(write)) {
+        const { keyspace } = record;
+        if (old !== undefined) batch.delete(rows.scratchKeyOf(keyspace, keyOf(keyspace, recordKey)));
+        digests.delete(recordKey);
         continue;
       }
-      rows.encode(write.keyspace, key, write, take);
-      digests.set(write.recordKey, rows.size, rows.highLane, rows.lowLane);
+      rows.encodeLogged(record, take);
+      digests.set(recordKey, rows.size, rows.highLane, rows.lowLane);
       sums.recordCount++;
       sums.recordBytes += rows.size;
       sums.hash.add(rows.highLane, rows.lowLane);
@@ -381,13 +385,15 @@ export class Applier {
   }
 
   /** Moves what the view now has from the overlay to the cache. */
-  async #letGo(entries: readonly OverlayEntry[], turns: readonly (readonly OverlayWrite[])[]): Promise<void> {
+  async #letGo(entries: readonly OverlayEntry[], turns: readonly (readonly number[])[]): Promise<void> {
     const { overlay, cache } = this.#options;
     for (let turn = 0; turn < turns.length; turn++) {
       for (const write of turns[turn] ?? []) {
         overlay.drop(write);
-        if (write.deleted) cache.delete(write.recordKey);
-        else cache.setWritten(write.recordKey, write.keyspace, write);
+        const record = overlay.read(write);
+        const recordKey = record.recordKey();
+        if (overlay.isDelete(write)) cache.delete(recordKey);
+        else cache.setWritten(recordKey, record);
       }
       if (turn % 2 === 1) await nextTurn();
     }
@@ -408,7 +414,7 @@ function portionOf(entries: readonly OverlayEntry[]): OverlayEntry[] {
   let writes = 0;
   let bytes = 0;
   for (const entry of entries) {
-    writes += entry.writes.length;
+    writes += entry.writeCount;
     bytes += entry.bytes;
     if (portion.length > 0 && (writes > maxBatchWrites || bytes > maxBatchBytes)) break;
     portion.push(entry);
@@ -428,15 +434,16 @@ function sumsOf(state: ViewState): Sums {
 }
 
 /** The writes that are not superseded up to a position, in turns of bounded work. */
-function planTurns(entries: readonly OverlayEntry[], upTo: number): OverlayWrite[][] {
-  const turns: OverlayWrite[][] = [];
-  let turn: OverlayWrite[] = [];
+function planTurns(overlay: Overlay, entries: readonly OverlayEntry[], upTo: number): number[][] {
+  const turns: number[][] = [];
+  let turn: number[] = [];
   let bytes = 0;
   for (const entry of entries) {
-    for (const write of entry.writes) {
-      if (Overlay.isSuperseded(write, upTo)) continue;
+    let write = entry.firstWrite;
+    for (let count = entry.writeCount; count > 0; count--, write = writeAfter(write)) {
+      if (overlay.isSuperseded(write, upTo)) continue;
       turn.push(write);
-      bytes += write.value.length;
+      bytes += overlay.sizeOf(write);
       if (turn.length < writesPerTurn && bytes < maxTurnBytes) continue;
       turns.push(turn);
       turn = [];

@@ -29,6 +29,9 @@ export class DigestTable {
   #first = 0;
   #second = 0;
   #third = 0;
+  /** The key that was looked for last, while what was found is still so. */
+  #found: RecordKey | undefined;
+  #foundAt = 0;
   // Result of find.
   size = 0;
   highLane = 0;
@@ -65,6 +68,7 @@ export class DigestTable {
     this.#slots = initialSlots;
     this.#fields = new Int32Array(initialSlots * fieldsPerSlot);
     this.#count = 0;
+    this.#found = undefined;
     this.#complete = complete;
   }
 
@@ -72,6 +76,8 @@ export class DigestTable {
   find(recordKey: RecordKey): boolean {
     this.#hash(recordKey);
     const at = this.#search();
+    this.#found = recordKey;
+    this.#foundAt = at;
     const fields = this.#fields;
     this.size = fields[at + 5] ?? 0;
     if (this.size === 0) return false;
@@ -81,8 +87,11 @@ export class DigestTable {
   }
 
   set(recordKey: RecordKey, size: number, highLane: number, lowLane: number): void {
-    this.#hash(recordKey);
-    let at = this.#search();
+    // Most records are looked for just before they are replaced.
+    const known = this.#found === recordKey;
+    if (!known) this.#hash(recordKey);
+    let at = known ? this.#foundAt : this.#search();
+    this.#found = undefined;
     if ((this.#fields[at + 5] ?? 0) === 0) {
       if (this.#count + 1 > this.#slots * maxLoad) at = this.#makeRoom();
       else this.#count++;
@@ -91,6 +100,7 @@ export class DigestTable {
   }
 
   delete(recordKey: RecordKey): void {
+    this.#found = undefined;
     this.#hash(recordKey);
     const at = this.#search();
     if ((this.#fields[at + 5] ?? 0) === 0) return;

@@ -12,12 +12,15 @@ import { byteLength, readUint64, writeBytes, writeUint64 } from './wire.ts';
  * cannot have made. Decoded operations pin nothing of the body.
  */
 const format = 1;
-const headBytes = 32;
+/** Before the clients of an entry. */
+export const bodyHeadBytes = 32;
 const clientIdBytes = 16;
-const clientBytes = clientIdBytes + 8;
-const operationHeadBytes = 16;
-const metadataFlag = 1;
-const expiryFlag = 2;
+export const clientBytes: number = clientIdBytes + 8;
+/** Of an operation, up to the first field that not all have; then the length of the value. */
+export const operationHeadBytes = 12;
+const valueLengthBytes = 4;
+export const metadataFlag = 1;
+export const expiryFlag = 2;
 const knownFlags = metadataFlag | expiryFlag;
 const maxUint16 = 0xffff;
 
@@ -67,9 +70,9 @@ interface Plan {
 function planEntry(entry: Entry): Plan {
   const clients = indexClients(entry);
   const metadata: Uint8Array[] = [];
-  let size = headBytes + (clients === undefined ? 0 : clients.size * clientBytes);
+  let size = bodyHeadBytes + (clients === undefined ? 0 : clients.size * clientBytes);
   for (const operation of entry.operations) {
-    size += operationHeadBytes + operation.key.length + byteLength(operation.value);
+    size += operationHeadBytes + valueLengthBytes + operation.key.length + byteLength(operation.value);
     if (operation.client !== '') size += 8;
     if (operation.expiresAtMs !== 0) size += 8;
     if (operation.metadata !== undefined) {
@@ -98,7 +101,7 @@ function writeOperation(
   view.setUint32(at + 4, operation.keyspace, true);
   view.setUint16(at + 8, operation.key.length, true);
   view.setUint16(at + 10, clientIndex, true);
-  at += 12;
+  at += operationHeadBytes;
   if (clientIndex !== 0) {
     writeUint64(view, at, operation.sequence);
     at += 8;
@@ -132,7 +135,7 @@ export function encodeEntry(entry: Entry, headroom: number): Buffer {
   writeUint64(view, at + 8, entry.position);
   writeUint64(view, at + 16, entry.epoch);
   writeUint64(view, at + 24, entry.timestamp);
-  at += headBytes;
+  at += bodyHeadBytes;
   if (clients !== undefined) {
     for (const client of clients.keys()) {
       writeBytes(buffer, at, client);
@@ -208,7 +211,7 @@ class BodyReader {
 
 function readOperation(reader: BodyReader, clients: readonly ByteString[]): LoggedOperation {
   const { view, fault } = reader;
-  const head = reader.take(12);
+  const head = reader.take(operationHeadBytes);
   const kind = kindOf(view.getUint8(head), fault);
   const flags = view.getUint8(head + 1);
   if ((flags & ~knownFlags) !== 0) throw fault(`unknown operation flags ${flags}`);
@@ -217,7 +220,7 @@ function readOperation(reader: BodyReader, clients: readonly ByteString[]): Logg
   if (client === undefined) throw fault(`an operation names client ${clientIndex} of ${clients.length}`);
   const sequence = clientIndex === 0 ? 0 : reader.uint64(reader.take(8));
   const expiresAtMs = (flags & expiryFlag) === 0 ? 0 : reader.uint64(reader.take(8));
-  const valueLength = view.getUint32(reader.take(4), true);
+  const valueLength = view.getUint32(reader.take(valueLengthBytes), true);
   const metadataLength = (flags & metadataFlag) === 0 ? 0 : view.getUint32(reader.take(4), true);
   const key = reader.string(view.getUint16(head + 8, true));
   const value = reader.value(valueLength);
@@ -260,7 +263,7 @@ function checkKind(kind: LoggedKind, key: ByteString, value: Bytes, fault: Codec
 export function decodeEntry(body: Uint8Array, fault: CodecFault): Entry {
   const reader = new BodyReader(body, fault);
   const view = reader.view;
-  reader.take(headBytes);
+  reader.take(bodyHeadBytes);
   if (view.getUint8(0) !== format) throw fault(`its format is ${view.getUint8(0)}, this version reads ${format}`);
   if (view.getUint8(1) !== 0) throw fault(`unknown flags ${view.getUint8(1)}`);
   const clientCount = view.getUint16(2, true);
@@ -282,6 +285,6 @@ export function decodeEntry(body: Uint8Array, fault: CodecFault): Entry {
 
 /** The position that a body claims, without decoding it; undefined when it is too short to be one. */
 export function positionOfBody(body: Uint8Array): number | undefined {
-  if (body.length < headBytes) return undefined;
+  if (body.length < bodyHeadBytes) return undefined;
   return readUint64(new DataView(body.buffer, body.byteOffset, body.byteLength), 8);
 }

@@ -1,7 +1,8 @@
 import type { Bytes, Metadata } from '@edis/core';
 import { LRUCache } from 'lru-cache';
+import type { LoggedRecord } from './logged-record.ts';
 import type { RecordKey, StoredRecord } from './stored-record.ts';
-import { contentBytes } from './stored-record.ts';
+import { compactValue, contentBytes } from './stored-record.ts';
 
 /**
  * Hot records of the view. Holds nothing that the view does not have, so it never needs to be asked for what is newest.
@@ -74,20 +75,34 @@ export class RecordCache {
 
   /**
    * Keeps a record that was written: in place of its older self, or where there is room. It pushes nobody out: that
-   * is for records that are read.
+   * is for records that are read. Only a record that is kept is made an object of.
    */
-  setWritten(recordKey: RecordKey, keyspace: number, record: StoredRecord): void {
+  setWritten(recordKey: RecordKey, written: LoggedRecord): void {
     const older = this.#records.peek(recordKey);
     if (older === undefined) {
-      if (!this.#isFull) this.set(recordKey, keyspace, record);
-    } else if (older.value.length === record.value.length && older.metadata === record.metadata) {
+      if (!this.#isFull) this.#setLogged(recordKey, written);
+    } else if (
+      older.value.length === written.valueEnd - written.valueStart &&
+      older.metadata === undefined &&
+      !written.hasMetadata
+    ) {
       // The same size in the same place: the library's bookkeeping, which costs more than the rest, can stay as it is.
-      older.value = record.value;
-      older.version = record.version;
-      older.expiresAtMs = record.expiresAtMs;
+      older.value = compactValue(written.value());
+      older.version = written.version;
+      older.expiresAtMs = written.expiresAtMs;
     } else {
-      this.set(recordKey, keyspace, record);
+      this.#setLogged(recordKey, written);
     }
+  }
+
+  #setLogged(recordKey: RecordKey, written: LoggedRecord): void {
+    const { keyspace, version, expiresAtMs } = written;
+    this.set(recordKey, keyspace, {
+      value: compactValue(written.value()),
+      metadata: written.metadata(),
+      version,
+      expiresAtMs,
+    });
   }
 
   get #isFull(): boolean {

@@ -2,10 +2,11 @@ import { crc32 } from 'node:zlib';
 import type { ByteString, EdisError, Metadata } from '@edis/core';
 import { laneOfBytes, laneOfChecksum } from './content-hash.ts';
 import { damaged } from './damage.ts';
+import type { LoggedRecord } from './logged-record.ts';
 import { decodeMetadata, encodeMetadata } from './metadata-codec.ts';
 import type { StoredRecord } from './stored-record.ts';
 import { compactValue, maxStringValueBytes } from './stored-record.ts';
-import { asBuffer, readUint64, writeBytes, writeUint64 } from './wire.ts';
+import { asBuffer, copyBytes, readUint64, writeBytes, writeUint64 } from './wire.ts';
 
 /**
  * A record as a row of the view.
@@ -85,10 +86,42 @@ export class RecordRows implements Digest {
       at = writeBytes(scratch, at + 4, metadata);
     }
     at = writeBytes(scratch, at, record.value);
-    const checksum = crc32(scratch.subarray(0, at));
-    view.setUint32(at, checksum, true);
-    take(scratch.subarray(0, keyEnd), scratch.subarray(keyEnd, at + checksumBytes));
-    this.#setDigest(key.length + record.value.length + metadataBytes, checksum, keyEnd, at);
+    this.#finish(key.length + record.value.length + metadataBytes, keyEnd, at, take);
+  }
+
+  /** Encodes a put as its entry has it, as `encode` does its record, byte for byte. */
+  encodeLogged(put: LoggedRecord, take: (key: Buffer, value: Buffer) => void): void {
+    const { body, valueStart, valueEnd, metadataEnd, hasMetadata, expiresAtMs } = put;
+    const size = metadataEnd - put.keyStart;
+    this.#makeRoom(keyHeadBytes + size + 32);
+    const scratch = this.#scratch;
+    const view = this.#view;
+    scratch[0] = recordPrefix;
+    view.setUint32(1, put.keyspace);
+    const keyEnd = copyBytes(scratch, keyHeadBytes, body, put.keyStart, valueStart);
+    let at = keyEnd;
+    writeUint64(view, at, put.version);
+    scratch[at + 8] = (hasMetadata ? metadataFlag : 0) | (expiresAtMs === 0 ? 0 : expiryFlag);
+    at += 9;
+    if (expiresAtMs !== 0) {
+      writeUint64(view, at, expiresAtMs);
+      at += 8;
+    }
+    if (hasMetadata) {
+      view.setUint32(at, metadataEnd - valueEnd, true);
+      at = copyBytes(scratch, at + 4, body, valueEnd, metadataEnd);
+    }
+    at = copyBytes(scratch, at, body, valueStart, valueEnd);
+    this.#finish(size, keyEnd, at, take);
+  }
+
+  /** Adds the checksum to the row that ends here, hands it over, and sets its digest. */
+  #finish(size: number, keyEnd: number, rowEnd: number, take: (key: Buffer, value: Buffer) => void): void {
+    const scratch = this.#scratch;
+    const checksum = crc32(scratch.subarray(0, rowEnd));
+    this.#view.setUint32(rowEnd, checksum, true);
+    take(scratch.subarray(0, keyEnd), scratch.subarray(keyEnd, rowEnd + checksumBytes));
+    this.#setDigest(size, checksum, keyEnd, rowEnd);
   }
 
   /** Reads a row that the view returned for this key; EdisError 'damaged' when its check fails. */

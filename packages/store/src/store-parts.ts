@@ -1,8 +1,11 @@
-import type { EdisError, Position } from '@edis/core';
-import { EpochTable, OperationIds } from '@edis/core';
+import type { Position } from '@edis/core';
+import { EdisError, EpochTable, OperationIds } from '@edis/core';
 import { ChangeLog } from './change-log.ts';
 import { DataDirectory } from './data-directory.ts';
-import type { Entry } from './logged-operation.ts';
+import { idHash } from './digest-table.ts';
+import { decodeEntry } from './entry-codec.ts';
+import { checksumOf } from './frame.ts';
+import type { EncodedEntry, Entry } from './logged-operation.ts';
 import { lastTimestampOf } from './logged-operation.ts';
 import { Overlay } from './overlay.ts';
 import type { StoreEnvironment } from './store-environment.ts';
@@ -10,6 +13,7 @@ import type { StoreOptions, StoreSettings } from './store-options.ts';
 import { defaultStoreSettings } from './store-options.ts';
 import { View } from './view.ts';
 import type { ViewState } from './view-state.ts';
+import { compactBytes } from './wire.ts';
 
 /**
  * Opens what a store is made of, and brings it to where the last process left it: an interrupted takeover of a
@@ -60,7 +64,7 @@ async function replayLog(
   const state = view.loadState();
   const operationIds = new OperationIds();
   operationIds.restore(await view.loadClients());
-  const overlay = new Overlay();
+  const overlay = new Overlay(idHash(directory.identity.store));
   const epochs = new EpochTable(state.epochs);
   let lastEntry: Position = { epoch: state.epoch, position: state.position };
   let lastTimestamp = state.timestamp;
@@ -75,8 +79,8 @@ async function replayLog(
     },
     state.position,
     {
-      onEntry: (entry) => {
-        overlay.append(entry);
+      onEntry: (entry, { body }) => {
+        overlay.append(entry, body);
         epochs.append(entry.epoch, entry.position);
         rememberOperations(operationIds, entry);
         lastEntry = { epoch: entry.epoch, position: entry.position };
@@ -132,6 +136,34 @@ async function finishInstall(environment: StoreEnvironment, directory: DataDirec
 export async function replaceView(environment: StoreEnvironment, directory: DataDirectory): Promise<void> {
   await environment.views.remove(directory.viewPath);
   await environment.views.rename(directory.readyViewPath, directory.viewPath);
+}
+
+/** Entries that another member encoded; EdisError 'protocol' when one fails its check or does not follow the last. */
+export function decodeEntries(
+  firstPosition: number,
+  bodies: readonly Uint8Array[],
+  checksums: readonly number[],
+  after: { readonly entry: Position; readonly timestamp: number },
+): { entries: Entry[]; encoded: EncodedEntry[] } {
+  const encoded: EncodedEntry[] = [];
+  const entries: Entry[] = [];
+  let last = after.entry;
+  let lastTimestamp = after.timestamp;
+  for (const [index, body] of bodies.entries()) {
+    const position = firstPosition + index;
+    const fault = (what: string): EdisError => new EdisError('protocol', `entry ${position}: ${what}`);
+    const checksum = checksums[index];
+    if (checksum === undefined || checksumOf(body) !== checksum) throw fault('its checksum does not fit its bytes');
+    const entry = decodeEntry(body, fault);
+    const wrong = orderFault(entry, last, lastTimestamp);
+    if (entry.position !== position || wrong !== undefined) throw fault(wrong ?? `it says ${entry.position}`);
+    // It is a part of the message that brought it, and is kept for longer than that.
+    encoded.push({ body: compactBytes(body), checksum });
+    entries.push(entry);
+    last = entry;
+    lastTimestamp = lastTimestampOf(entry);
+  }
+  return { entries, encoded };
 }
 
 /** What is wrong with an entry that is to follow another; undefined: nothing. */

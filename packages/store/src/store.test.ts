@@ -186,6 +186,22 @@ describe('a store', () => {
     await store.close();
   });
 
+  test('what a fold of its own has left is folded with the timer after the next', async () => {
+    const world = new FakeWorld();
+    const store = await world.open({ overlayBytesMax: 20_000 });
+    while (store.hasRoom()) write(store, [putOf('a', 'x'.repeat(1000))]);
+    store.setVisible(store.lastEntry.position);
+    await expect.poll(() => store.viewPosition, { interval: 1 }).toBe(store.lastEntry.position);
+    const position = write(store, [putOf('a', 'left')]);
+    store.setVisible(position);
+    world.fireTimers();
+    await expect.poll(() => store.syncedPosition, { interval: 1 }).toBe(position);
+    expect(store.viewPosition).toBe(position - 1);
+    world.fireTimers();
+    await expect.poll(() => store.viewPosition, { interval: 1 }).toBe(position);
+    await store.close();
+  });
+
   test('takes the entries above a position back, with a receipt', async () => {
     const world = new FakeWorld();
     const store = await world.open();

@@ -4,8 +4,8 @@ import { Applier } from './applier.ts';
 import type { ChangeLog } from './change-log.ts';
 import type { DataDirectory, StoreIdentity } from './data-directory.ts';
 import { DigestTable, digestBytesMax, idHash } from './digest-table.ts';
-import { decodeEntry, encodeEntry, entryFault } from './entry-codec.ts';
-import { checksumOf, frameHeaderBytes } from './frame.ts';
+import { encodeEntry, entryFault } from './entry-codec.ts';
+import { frameHeaderBytes } from './frame.ts';
 import { LogRetention } from './log-retention.ts';
 import type { EncodedEntries, EncodedEntry, Entry } from './logged-operation.ts';
 import { lastTimestampOf } from './logged-operation.ts';
@@ -20,7 +20,7 @@ import { SnapshotSource } from './snapshot-source.ts';
 import type { DirectoryLock, StoreEnvironment } from './store-environment.ts';
 import type { StoreOptions, StoreSettings } from './store-options.ts';
 import type { StoreParts } from './store-parts.ts';
-import { openParts, orderFault, rememberOperations, replaceView } from './store-parts.ts';
+import { decodeEntries, openParts, orderFault, rememberOperations, replaceView } from './store-parts.ts';
 import type { Lookup } from './stored-record.ts';
 import { recordKeyOf } from './stored-record.ts';
 import { View } from './view.ts';
@@ -52,7 +52,7 @@ export class Store {
   #visiblePosition: number;
   readonly #syncedListeners: ((syncedPosition: number) => void)[] = [];
   readonly #failedListeners: ((error: EdisError) => void)[] = [];
-  #syncWaiters: SyncWaiter[] = [];
+  #syncWaiters: { readonly position: number; resolve(): void; reject(error: EdisError): void }[] = [];
   #stopSyncTimer: (() => void) | undefined;
   #install: SnapshotInstall | undefined;
   /** While a snapshot takes over there is no view to read. */
@@ -209,7 +209,7 @@ export class Store {
     invariant(fault === undefined, fault ?? '');
     const frame = encodeEntry(entry, frameHeaderBytes);
     const encoded = this.#written(() => this.#log.append(entry.position, frame));
-    this.#take(entry);
+    this.#take(entry, encoded.body);
     this.#settleLater();
     return encoded;
   }
@@ -220,26 +220,16 @@ export class Store {
    */
   appendEncoded(firstPosition: number, bodies: readonly Uint8Array[], checksums: readonly number[]): Entry[] {
     this.#checkUsable();
-    const encoded: EncodedEntry[] = [];
-    const entries: Entry[] = [];
-    let last = this.#lastEntry;
-    let lastTimestamp = this.#lastTimestamp;
-    for (const [index, body] of bodies.entries()) {
-      const position = firstPosition + index;
-      const fault = (what: string): EdisError => new EdisError('protocol', `entry ${position}: ${what}`);
-      const checksum = checksums[index];
-      if (checksum === undefined || checksumOf(body) !== checksum) throw fault('its checksum does not fit its bytes');
-      const entry = decodeEntry(body, fault);
-      const wrong = orderFault(entry, last, lastTimestamp);
-      if (entry.position !== position || wrong !== undefined) throw fault(wrong ?? `it says ${entry.position}`);
-      encoded.push({ body, checksum });
-      entries.push(entry);
-      last = entry;
-      lastTimestamp = lastTimestampOf(entry);
-    }
+    const { entries, encoded } = decodeEntries(firstPosition, bodies, checksums, {
+      entry: this.#lastEntry,
+      timestamp: this.#lastTimestamp,
+    });
     if (entries.length === 0) return entries;
     this.#written(() => this.#log.appendEncoded(firstPosition, encoded));
-    for (const entry of entries) this.#take(entry);
+    for (const [index, { body }] of encoded.entries()) {
+      const entry = entries[index];
+      if (entry !== undefined) this.#take(entry, body);
+    }
     this.#settleLater();
     return entries;
   }
@@ -254,8 +244,8 @@ export class Store {
     }
   }
 
-  #take(entry: Entry): void {
-    this.#overlay.append(entry);
+  #take(entry: Entry, body: Uint8Array): void {
+    this.#overlay.append(entry, body);
     this.#epochs.append(entry.epoch, entry.position);
     rememberOperations(this.operationIds, entry);
     this.#lastEntry = { epoch: entry.epoch, position: entry.position };
@@ -264,12 +254,19 @@ export class Store {
 
   /** What was appended is synced in a while, and what is visible by then is folded, even if nobody asks for either. */
   #settleLater(): void {
-    this.#stopSyncTimer ??= this.#environment.startTimer(this.#settings.memorySyncMs, () => {
+    if (this.#stopSyncTimer === undefined) this.#startSyncTimer();
+    this.#applier.nudge();
+  }
+
+  #startSyncTimer(): void {
+    const { position } = this.#lastEntry;
+    this.#stopSyncTimer = this.#environment.startTimer(this.#settings.memorySyncMs, () => {
       this.#stopSyncTimer = undefined;
       this.requestSync();
-      this.#applier.aim(this.#visiblePosition);
+      // Not twice in the same time: the more writes a fold has, the more of them take another's place.
+      if (this.viewPosition < position) this.#applier.aim(this.#visiblePosition);
+      else if (this.viewPosition < this.#lastEntry.position) this.#startSyncTimer();
     });
-    this.#applier.nudge();
   }
 
   /** Entries up to here are shown to 'visible' lookups and may be folded. Never falls. */
@@ -487,12 +484,6 @@ export class Store {
     await this.#applier.view.close().catch((caught: unknown) => ignoreIf(failed, caught));
     await this.#lock.release();
   }
-}
-
-interface SyncWaiter {
-  readonly position: number;
-  resolve(): void;
-  reject(error: EdisError): void;
 }
 
 /** What fails while a store closes that has failed already says nothing new. */

@@ -1,5 +1,6 @@
 import type { ByteString, Bytes, Metadata } from '@edis/core';
 import { defaultKeyspaceId } from '@edis/core';
+import { compactBytes } from './wire.ts';
 
 /** A record as reads see it. */
 export interface StoredRecord {
@@ -43,13 +44,15 @@ export function compactValue(value: Bytes): Bytes {
   if (value.length <= maxStringValueBytes) {
     return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('latin1');
   }
-  return value.buffer.byteLength > value.length * 2 ? new Uint8Array(value) : value;
+  return compactBytes(value);
 }
 
-/** Estimated bytes of a two- or one-byte string, header included. */
-function stringBytes(text: string, oneByte: boolean): number {
-  return 16 + (oneByte ? text.length : text.length * 2);
+/** Estimated bytes of a record key: those of other keyspaces are two-byte strings. */
+function recordKeyBytes(recordKey: RecordKey, keyspace: number): number {
+  return stringHeadBytes + (keyspace === defaultKeyspaceId ? recordKey.length : recordKey.length * 2);
 }
+
+const stringHeadBytes = 16;
 
 /** Estimated bytes that a record's own content takes on the heap. */
 export function contentBytes(
@@ -58,8 +61,8 @@ export function contentBytes(
   value: Bytes,
   metadata: Metadata | undefined,
 ): number {
-  let bytes = stringBytes(recordKey, keyspace === defaultKeyspaceId);
-  bytes += typeof value === 'string' ? stringBytes(value, true) : value.length + 200;
+  let bytes = recordKeyBytes(recordKey, keyspace);
+  bytes += value.length + (typeof value === 'string' ? stringHeadBytes : 200);
   if (metadata !== undefined) {
     bytes += 64;
     for (const name of Object.keys(metadata)) bytes += 48 + (name.length + (metadata[name]?.length ?? 0)) * 2;

@@ -35,6 +35,25 @@ export function writeBytes(buffer: Buffer, at: number, bytes: Bytes): number {
   return at + length;
 }
 
+/** Fewer bytes than this are copied by a loop: to make and to hand over a view of them costs more. */
+const shortCopyBytes = 160;
+
+/** Copies a part of another buffer and returns where it ends. */
+export function copyBytes(target: Buffer, at: number, source: Buffer, start: number, end: number): number {
+  const length = end - start;
+  if (length <= shortCopyBytes) {
+    for (let index = 0; index < length; index++) target[at + index] = source[start + index] ?? 0;
+  } else {
+    source.copy(target, at, start, end);
+  }
+  return at + length;
+}
+
+/** The same bytes, in memory that is at most twice as large. */
+export function compactBytes(bytes: Uint8Array): Uint8Array {
+  return bytes.buffer.byteLength > bytes.length * 2 ? new Uint8Array(bytes) : bytes;
+}
+
 /** A Buffer over the same memory. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
