@@ -9,7 +9,7 @@
  */
 
 /** Few enough to let operations gather, enough to keep the node busy while answers travel. */
-const maxUnanswered = 3;
+const maxUnanswered = 2;
 
 /** The hold is worth a fraction of that; a longer one would be felt. */
 export const maxHoldMs = 1;
