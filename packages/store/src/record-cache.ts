@@ -1,6 +1,7 @@
-import type { Bytes, Metadata } from '@edis/core';
 import { LRUCache } from 'lru-cache';
 import type { LoggedRecord } from './logged-record.ts';
+import type { PackedRecord } from './record-packer.ts';
+import { RecordPacker } from './record-packer.ts';
 import type { RecordKey, StoredRecord } from './stored-record.ts';
 import { compactValue, contentBytes } from './stored-record.ts';
 
@@ -10,21 +11,19 @@ import { compactValue, contentBytes } from './stored-record.ts';
  * The budget is one of heap: each record counts with what its objects and its place in the library's tables cost.
  */
 
-/** Record object with its version, map slot, places in the library's five lists; measured on Node 20. */
-const recordOverheadBytes = 205;
+/** Map slot and places in the library's five lists; measured on Node 20. */
+const slotOverheadBytes = 80;
 
-/** The cache's own object, so that its fields may be renewed; it has no more of them than a record needs. */
-class CachedRecord implements StoredRecord {
-  value: Bytes;
-  metadata: Metadata | undefined;
-  version: number;
-  expiresAtMs: number;
+/** A record that is kept as an object, with its boxed version, costs as much more; one that is packed, its holder. */
+const objectOverheadBytes = 90;
+const holderOverheadBytes = 32;
 
-  constructor(record: StoredRecord) {
-    this.value = record.value;
-    this.metadata = record.metadata;
-    this.version = record.version;
-    this.expiresAtMs = record.expiresAtMs;
+/** Holds a packed record, so that a newer one of the same size can take its place without the library's bookkeeping. */
+class PackedHolder {
+  packed: PackedRecord;
+
+  constructor(packed: PackedRecord) {
+    this.packed = packed;
   }
 }
 
@@ -32,15 +31,16 @@ class CachedRecord implements StoredRecord {
 const fullShare = 0.98;
 
 export class RecordCache {
-  readonly #records: LRUCache<RecordKey, CachedRecord>;
+  readonly #records: LRUCache<RecordKey, PackedHolder | StoredRecord>;
   readonly #fullBytes: number;
+  readonly #packer = new RecordPacker();
   hitCount = 0;
   missCount = 0;
 
   /** @param maxBytes 0: nothing is kept */
   constructor(maxBytes: number) {
     this.#fullBytes = maxBytes * fullShare;
-    this.#records = new LRUCache<RecordKey, CachedRecord>({
+    this.#records = new LRUCache<RecordKey, PackedHolder | StoredRecord>({
       maxSize: Math.max(1, maxBytes),
       // A record that would push out a large part of the others is not worth it.
       maxEntrySize: Math.max(1, Math.floor(maxBytes / 8)),
@@ -60,17 +60,28 @@ export class RecordCache {
     const record = this.#records.get(recordKey);
     if (record === undefined) this.missCount++;
     else this.hitCount++;
-    return record;
+    return this.#unpacked(record);
   }
 
   /** Does not count as a use. */
   peek(recordKey: RecordKey): StoredRecord | undefined {
-    return this.#records.peek(recordKey);
+    return this.#unpacked(this.#records.peek(recordKey));
   }
 
   set(recordKey: RecordKey, keyspace: number, record: StoredRecord): void {
-    const size = recordOverheadBytes + contentBytes(recordKey, keyspace, record.value, record.metadata);
-    this.#records.set(recordKey, new CachedRecord(record), { size });
+    const packed = this.#packer.pack(record);
+    const older = this.#records.peek(recordKey);
+    if (packed !== undefined && older instanceof PackedHolder && older.packed.length === packed.length) {
+      older.packed = packed;
+      return;
+    }
+    const contentSize = slotOverheadBytes + contentBytes(recordKey, keyspace, record.value, record.metadata);
+    if (packed === undefined) {
+      this.#records.set(recordKey, record, { size: contentSize + objectOverheadBytes });
+    } else {
+      const size = contentSize + holderOverheadBytes + packed.length - record.value.length;
+      this.#records.set(recordKey, new PackedHolder(packed), { size });
+    }
   }
 
   /**
@@ -78,21 +89,11 @@ export class RecordCache {
    * is for records that are read. Only a record that is kept is made an object of.
    */
   setWritten(recordKey: RecordKey, written: LoggedRecord): void {
-    const older = this.#records.peek(recordKey);
-    if (older === undefined) {
-      if (!this.#isFull) this.#setLogged(recordKey, written);
-    } else if (
-      older.value.length === written.valueEnd - written.valueStart &&
-      older.metadata === undefined &&
-      !written.hasMetadata
-    ) {
-      // The same size in the same place: the library's bookkeeping, which costs more than the rest, can stay as it is.
-      older.value = compactValue(written.value());
-      older.version = written.version;
-      older.expiresAtMs = written.expiresAtMs;
-    } else {
-      this.#setLogged(recordKey, written);
-    }
+    if (!this.#isFull || this.#records.has(recordKey)) this.#setLogged(recordKey, written);
+  }
+
+  #unpacked(record: PackedHolder | StoredRecord | undefined): StoredRecord | undefined {
+    return record instanceof PackedHolder ? this.#packer.unpack(record.packed) : record;
   }
 
   #setLogged(recordKey: RecordKey, written: LoggedRecord): void {
