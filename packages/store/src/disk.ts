@@ -38,7 +38,7 @@ export interface Disk {
 }
 
 const causes: Readonly<Record<string, string>> = {
-  ENOSPC: 'no space left on the device',
+  ENOSPC: 'no space left on device',
   EDQUOT: 'no space left in the quota',
   EIO: 'input/output error of the device',
   EROFS: 'the file system is read-only',

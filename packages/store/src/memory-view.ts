@@ -107,7 +107,7 @@ export class MemoryViewStorage implements ViewStorage {
           throw new EdisError('disk', `the view in ${path} failed: the power is off`);
         if (this.#failWrites > 0) {
           this.#failWrites--;
-          throw new EdisError('disk', `the view in ${path} failed: no space left on the device`);
+          throw new EdisError('disk', `the view in ${path} failed: no space left on device`);
         }
         await level.batch(changes);
         if (this.#forgetful && generation === this.#generation) this.#note(stored, changes, sync);

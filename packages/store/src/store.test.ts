@@ -289,7 +289,7 @@ describe('a store whose disk fails', () => {
     await fold(store);
     world.disk.fillUp(30);
     expect(() => write(store, [putOf('b', '1')])).toThrow(
-      /cannot write to data\/log\/\d+\.log: no space left on the device/,
+      /cannot write to data\/log\/\d+\.log: no space left on device/,
     );
     expect(valueOf(store, 'b')).toBeUndefined();
     expect(() => write(store, [putOf('c', '1')])).toThrow(/no space left/);
