@@ -20,7 +20,7 @@ import {
   type Outcome,
   type ReadCandidate,
 } from '@edis/core';
-import { BatchPace, maxHoldMs, type SentBatch } from './batch-pace.ts';
+import { BatchPace, maxHoldMs, type NodesInUse, type SentBatch } from './batch-pace.ts';
 import type { CancelTimer, Environment } from './environment.ts';
 import type { PendingOperation } from './pending-operation.ts';
 import type { ServedBy } from './results.ts';
@@ -40,6 +40,7 @@ export interface ConnectionOwner {
   onReady(): void;
   /** Newest revision that the client routes by. */
   readonly revision: number;
+  readonly nodesInUse: NodesInUse;
 }
 
 /** Half of a shard's queue, so that one client alone does not make it answer with busy. */
@@ -48,11 +49,6 @@ const maxInFlight = 8192;
 const greetingTimeoutMs = 2_000;
 /** A replica answers or gives up a read within its session wait (100 ms); this long without an answer it is stuck. */
 const replicaStallMs = 1_500;
-/**
- * Operations of one message, well below a batch's limit: callers who all wait for one large batch leave the node idle
- * while they ask, and are idle while it answers; with several messages both work at once (a third more reads a second).
- */
-const pipelinedOperations = 128;
 /** Operations that have left the queue are cut off its array when there are this many. */
 const minCutLength = 1_024;
 /** Short, because a node that is back should be used at once; long enough to cost nothing while it is away. */
@@ -86,7 +82,7 @@ export class NodeConnection implements ReadCandidate {
   /** By request number. A number is used again only when its answer has come, so late answers meet nobody. */
   #inFlight: (PendingOperation | undefined)[] = [];
   #freeRequests: number[] = [];
-  readonly #pace = new BatchPace();
+  readonly #pace: BatchPace;
   /** By request number, like the operations. */
   #batches: (SentBatch | undefined)[] = [];
   #cancelHold: CancelTimer | undefined;
@@ -109,6 +105,7 @@ export class NodeConnection implements ReadCandidate {
     this.route = identity.route;
     this.servedBy = { node: identity.node, role: identity.role, shard: identity.route.shard };
     this.#owner = owner;
+    this.#pace = new BatchPace(owner.nodesInUse);
     this.#transport = transport;
     this.#environment = environment;
   }
@@ -281,7 +278,7 @@ export class NodeConnection implements ReadCandidate {
       return;
     }
     while (this.#state === 'ready' && !this.#blocked) {
-      const request = this.#takeBatch();
+      const request = this.#takeBatch(this.#pace.room(nowMs));
       if (request === undefined) return;
       const batch = this.#pace.onSent(request.operations.length, nowMs);
       for (const operation of request.operations) this.#batches[operation.request] = batch;
@@ -295,13 +292,13 @@ export class NodeConnection implements ReadCandidate {
   }
 
   /** The next batch, of one identity and within the limits; undefined when nothing can be sent. */
-  #takeBatch(): BatchRequest | undefined {
+  #takeBatch(maxOperations: number): BatchRequest | undefined {
     const queue = this.#queue;
     const operations: PendingOperation[] = [];
     let identity: WriteIdentity | undefined;
     let bytes = 0;
     let index = this.#queueHead;
-    let room = Math.min(pipelinedOperations, maxInFlight - this.#inFlightCount);
+    let room = Math.min(maxOperations, maxInFlight - this.#inFlightCount);
     for (; index < queue.length && room > 0; index++) {
       const operation = queue[index];
       if (operation === undefined || operation.state !== 'queued' || operation.connection !== this) continue;

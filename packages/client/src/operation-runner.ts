@@ -15,6 +15,7 @@ import {
   unreachable,
 } from '@edis/core';
 import { AbortWatch } from './abort-watch.ts';
+import { NodesInUse } from './batch-pace.ts';
 import { DeadlineList } from './deadline-list.ts';
 import { type Attempt, type Decision, decide } from './decide.ts';
 import type { CancelTimer, Environment } from './environment.ts';
@@ -45,6 +46,7 @@ const waitingPruneMs = 500;
 
 export class OperationRunner implements ConnectionOwner {
   readonly routes: RouteTable;
+  readonly nodesInUse = new NodesInUse();
   readonly #watch: TopologyWatch;
   readonly #environment: Environment;
   readonly #unfinished = new DeadlineList();

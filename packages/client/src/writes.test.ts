@@ -66,7 +66,7 @@ test('a write never sent because its node was away is sent for the first time wh
   node.kill();
   const client = await open(cluster);
   const put = client.put('k', 'v');
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  for (let turns = 0; turns < 5; turns += 1) await new Promise((resolve) => setImmediate(resolve));
   node.restart();
   expect((await put).applied).toBe(true);
   expect(node.operations).toMatchObject([{ kind: 'put', firstSentTimestamp: 0 }]);
