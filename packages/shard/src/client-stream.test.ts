@@ -4,6 +4,7 @@ import type { MessageStream, StreamListener } from '@edis/rpc';
 import { RpcChannel, RpcServer } from '@edis/rpc';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { BatchRunner } from './batch-runner.ts';
+import { BusyPoll } from './busy-poll.ts';
 import type { ResponseHeader } from './client-stream.ts';
 import { ClientStream } from './client-stream.ts';
 import { ClientStreams } from './client-streams.ts';
@@ -103,7 +104,7 @@ function gets(count: number, first = 1): GetOperation[] {
 function open(): { peer: SlowPeer; client: ClientStream; closed: ClientStream[] } {
   const peer = new SlowPeer();
   const closed: ClientStream[] = [];
-  const owner = { onClient: () => {}, onClosed: (stream: ClientStream) => void closed.push(stream) };
+  const owner = { onClient: () => {}, onBatch: () => {}, onClosed: (stream: ClientStream) => void closed.push(stream) };
   const client = new ClientStream(peer, runner, () => header, owner);
   return { peer, client, closed };
 }
@@ -232,7 +233,7 @@ describe('an operation', () => {
 });
 
 test("a client's newer stream breaks its older one, whose unread writes are then never carried out", () => {
-  const streams = new ClientStreams();
+  const streams = new ClientStreams(new BusyPoll(0, () => 0));
   const peers = [new SlowPeer(), new SlowPeer(), new SlowPeer()];
   for (const peer of peers) streams.add(new ClientStream(peer, runner, () => header, streams));
   const [older, newer, other] = peers;
@@ -250,7 +251,7 @@ test('over a real connection a client that stops reading is answered completely 
     listen: '127.0.0.1:0',
     shard: {
       batch: (stream) => {
-        new ClientStream(stream, runner, () => header, new ClientStreams()).greet();
+        new ClientStream(stream, runner, () => header, new ClientStreams(new BusyPoll(0, () => 0))).greet();
       },
       execute: () => Promise.reject(new Error('not asked')),
       stats: () => {

@@ -22,6 +22,8 @@ export type ResponseHeader = Omit<BatchResponse, 'results'>;
 export interface ClientStreamOwner {
   /** The stream carries writes of that client from now on. */
   onClient(stream: ClientStream, client: ByteString): void;
+  /** A batch has come. */
+  onBatch(operations: number): void;
   onClosed(stream: ClientStream): void;
 }
 
@@ -99,6 +101,7 @@ export class ClientStream implements ResultSink {
   }
 
   #onBatch(batch: BatchRequest): void {
+    this.#owner.onBatch(batch.operations.length);
     if (batch.client !== '' && batch.client !== this.#client) {
       this.#client = batch.client;
       this.#owner.onClient(this, batch.client);

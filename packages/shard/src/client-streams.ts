@@ -1,4 +1,5 @@
 import { type ByteString, EdisError } from '@edis/core';
+import type { BusyPoll } from './busy-poll.ts';
 import type { ClientStream, ClientStreamOwner } from './client-stream.ts';
 
 /**
@@ -9,9 +10,14 @@ import type { ClientStream, ClientStreamOwner } from './client-stream.ts';
  * changed nothing (a delete that found nothing leaves no operation id) could be carried out after it.
  */
 export class ClientStreams implements ClientStreamOwner {
+  readonly #poll: BusyPoll;
   readonly #open = new Set<ClientStream>();
   readonly #byClient = new Map<ByteString, ClientStream>();
   readonly #clients = new Map<ClientStream, ByteString>();
+
+  constructor(poll: BusyPoll) {
+    this.#poll = poll;
+  }
 
   get size(): number {
     return this.#open.size;
@@ -30,6 +36,10 @@ export class ClientStreams implements ClientStreamOwner {
       this.#clients.delete(older);
       older.cancel(new EdisError('closed', 'the client has opened a newer stream'));
     }
+  }
+
+  onBatch(operations: number): void {
+    this.#poll.onMessage(operations);
   }
 
   onClosed(stream: ClientStream): void {

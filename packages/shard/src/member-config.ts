@@ -19,6 +19,8 @@ export interface MemberConfig {
   readonly retentionBytes: number;
   readonly retentionMaxBytes: number;
   readonly sessionWaitMs: number;
+  /** Microseconds, for which a duration has no unit. */
+  readonly busyPollUs: number;
   /** Fault point of tests; 0: none. */
   readonly replicationDelayMs: number;
 }

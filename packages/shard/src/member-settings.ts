@@ -111,5 +111,13 @@ function logSettings() {
       max: 10 * secondMs,
       description: 'how long a session read waits at a replica before the primary answers',
     },
+    busyPollUs: {
+      kind: 'integer',
+      flag: 'busy-poll-us',
+      default: 100,
+      min: 0,
+      max: 10_000,
+      description: 'microseconds to stay awake for a lone caller who comes back at once; 0: sleep',
+    },
   } as const satisfies SettingsTable;
 }

@@ -70,6 +70,7 @@ function configOf(role: NodeRole, address: string): MemberConfig {
     retentionBytes: MIB,
     retentionMaxBytes: 4 * MIB,
     sessionWaitMs: 200,
+    busyPollUs: 0,
     replicationDelayMs: 0,
   };
 }

@@ -18,6 +18,7 @@ import { RpcServer } from '@edis/rpc';
 import type { Store } from '@edis/store';
 import { Acknowledgements } from './acknowledgements.ts';
 import { BatchRunner } from './batch-runner.ts';
+import { BusyPoll } from './busy-poll.ts';
 import type { ResponseHeader } from './client-stream.ts';
 import { ClientStream } from './client-stream.ts';
 import { ClientStreams } from './client-streams.ts';
@@ -72,7 +73,7 @@ export class Member {
   readonly #runner: BatchRunner;
   readonly #server: RpcServer;
   readonly #session: InfoSession;
-  readonly #streams = new ClientStreams();
+  readonly #streams: ClientStreams;
   #fail: (error: EdisError) => void = () => {};
   #port = 0;
   #ready = false;
@@ -87,6 +88,7 @@ export class Member {
       this.#fail = resolve;
     });
     const { store, logger, monotonicMs } = surroundings;
+    this.#streams = new ClientStreams(new BusyPoll(config.busyPollUs, monotonicMs));
     this.#side = this.#makeSide();
     const { side } = this.#side;
     this.#reader = new Reader({
