@@ -20,7 +20,7 @@ interface Cut {
 
 /** Measured with 512 callers of one node and of three; larger messages leave one side idle, smaller ones cost both. */
 const alone: Cut = Object.freeze({ maxUnanswered: 2, operationsPerMessage: 128 });
-const besideOthers: Cut = Object.freeze({ maxUnanswered: 1, operationsPerMessage: 192 });
+const besideOthers: Cut = Object.freeze({ maxUnanswered: 1, operationsPerMessage: 256 });
 
 /** The hold is worth a fraction of that; a longer one would be felt. */
 export const maxHoldMs = 1;
