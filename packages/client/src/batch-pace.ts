@@ -1,13 +1,13 @@
 /**
  * When the next batch to a node may leave, given those that are under way, and how much each message holds.
  *
- * Shaped by callers who wait for their answers. Of one node: who all wait for one large message leave the node idle while
- * they ask, and are idle while it answers; with several small ones both work at once (a third more reads a second). Of
- * several nodes: the nodes already work beside each other, and each answer sets some callers free, whose next operations
- * go to all nodes, so that without a brake batches fall apart until each holds one operation, and a message costs thirty
- * times what an operation does (27 k reads/s from three nodes against 260 k from one). With few unanswered messages a
- * node, what is asked meanwhile gathers in the next one. Guarantees that nobody waits longer than `maxHoldMs` for it: a
- * message that is answered late (a sync, a read that waits) holds nobody up.
+ * Shaped by callers who wait for their answers. Of one node: who all wait for one large message leave the node idle
+ * while they ask, and are idle while it answers; with several small ones both work at once (a third more reads a
+ * second). Of several nodes: the nodes already work beside each other, and each answer sets some callers free, whose
+ * next operations go to all nodes, so that without a brake batches fall apart until each holds one operation, and a
+ * message costs thirty times what an operation does (27 k reads/s from three nodes against 260 k from one). With few
+ * unanswered messages a node, what is asked meanwhile gathers in the next one. Guarantees that nobody waits longer
+ * than `maxHoldMs` for it: a message that is answered late (a sync, a read that waits) holds nobody up.
  */
 
 /** How messages to a node are cut and counted. */
