@@ -4,6 +4,8 @@ import type { ClusterEffect } from './cluster.ts';
 import { Cluster } from './cluster.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { checkClusterState } from './cluster-state.ts';
+import { defaultKeyspaceSettings } from './keyspace-settings.ts';
+import type { KeyspaceReply } from './node-message.ts';
 import type { Topology } from './topology.ts';
 import { applyDelta } from './topology-change.ts';
 
@@ -30,6 +32,18 @@ const action = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('leave' as const), session: fc.nat(7) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('disconnect' as const), session: fc.nat(7) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('create' as const),
+      name: fc.constantFrom('a', 'b', 'c', 'default', 'Not allowed'),
+      defaultTtlMs: fc.nat(1),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('drop' as const), name: fc.constantFrom('a', 'b', 'default') }),
+  },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('pass' as const), milliseconds: fc.nat(2500) }) },
   {
     weight: 1,
@@ -51,6 +65,7 @@ class Model {
   /** The map of a watcher, which gets a whole one when info was restarted. */
   private seen: Topology | undefined;
   private readonly epochs = new Map<string, number>();
+  private readonly keyspaceIds = new Map<number, { readonly name: string; dropped: boolean }>();
 
   constructor() {
     this.cluster = this.restarted(3);
@@ -82,6 +97,15 @@ class Model {
     if (step.kind === 'pass') {
       this.nowMs += step.milliseconds;
       this.take(cluster.tick(this.nowMs));
+      return;
+    }
+    if (step.kind === 'create') {
+      const { name, defaultTtlMs } = step;
+      this.take(cluster.onCreateKeyspace(1, name, { ...defaultKeyspaceSettings, defaultTtlMs }));
+      return;
+    }
+    if (step.kind === 'drop') {
+      this.take(cluster.onDropKeyspace(1, step.name));
       return;
     }
     const session = this.sessions.get(step.session) ?? -1;
@@ -139,6 +163,8 @@ class Model {
         expect(this.durable?.topology).toBe(effect.topology);
         if (this.seen !== undefined) expect(applyDelta(this.seen, effect.delta)).toEqual(effect.topology);
         this.seen = effect.topology;
+      } else if (effect.kind === 'reply') {
+        this.checkReply(effect.reply);
       } else if (effect.kind === 'send' && effect.message.kind === 'configuration') {
         const { shard, epoch } = effect.message.configuration;
         expect(this.durable?.records.find((record) => record.shard === shard)?.epoch).toBe(epoch);
@@ -147,6 +173,17 @@ class Model {
     }
     this.pending = [];
     expect(this.durable).toEqual(this.cluster.state);
+  }
+
+  /** What is answered is durable; ids that were answered are never given to another name. */
+  private checkReply(reply: KeyspaceReply): void {
+    if (reply.kind === 'refused') return;
+    expect(this.durable?.topology.revision).toBeGreaterThanOrEqual(reply.revision);
+    if (reply.kind !== 'created') return;
+    const { id, name } = reply.keyspace;
+    const known = this.keyspaceIds.get(id) ?? { name, dropped: false };
+    expect(known).toEqual({ name, dropped: false });
+    this.keyspaceIds.set(id, known);
   }
 
   private checkState(state: ClusterState): void {
@@ -158,6 +195,8 @@ class Model {
       expect(topology.revision - known.revision).toBe(same ? 0 : 1);
       expect(known.formed && !topology.formed).toBe(false);
     }
+    const ids = new Set(topology.keyspaces.map((keyspace) => keyspace.id));
+    for (const [id, known] of this.keyspaceIds) if (!ids.has(id)) known.dropped = true;
     for (const shard of topology.shards) {
       expect(shard.epoch).toBeGreaterThanOrEqual(this.epochs.get(shard.shard) ?? 1);
       this.epochs.set(shard.shard, shard.epoch);

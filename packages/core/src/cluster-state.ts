@@ -1,4 +1,5 @@
 import { invariant } from './error.ts';
+import { defaultKeyspaceSettings, keyspaceNameFault, keyspaceSettingsFault } from './keyspace-settings.ts';
 import { defaultKeyspaceId, defaultKeyspaceName, slotCount } from './limits.ts';
 import type { Configuration } from './node-message.ts';
 import { planFormation } from './planner.ts';
@@ -30,6 +31,8 @@ export interface ClusterState {
   readonly topology: Topology;
   /** One for each shard of the topology, in its order. */
   readonly records: readonly ShardRecord[];
+  /** Id of the next new keyspace: logs know keyspaces by id alone, so no id is ever used again. */
+  readonly nextKeyspaceId: number;
 }
 
 /** Where a store is. */
@@ -47,10 +50,19 @@ export function emptyCluster(cluster: ClusterId, initialShards: number): Cluster
       formed: false,
       initialShards,
       infos: [],
-      keyspaces: [{ id: defaultKeyspaceId, name: defaultKeyspaceName, strategy: 'hash', slots: [] }],
+      keyspaces: [
+        {
+          id: defaultKeyspaceId,
+          name: defaultKeyspaceName,
+          strategy: 'hash',
+          settings: defaultKeyspaceSettings,
+          slots: [],
+        },
+      ],
       shards: [],
     },
     records: [],
+    nextKeyspaceId: defaultKeyspaceId + 1,
   };
 }
 
@@ -82,6 +94,7 @@ export function withShard(state: ClusterState, shard: Shard, record: ShardRecord
   shards[at] = shard;
   records[at] = record;
   return {
+    ...state,
     topology: state.topology.shards[at] === shard ? state.topology : { ...state.topology, shards },
     records,
   };
@@ -201,6 +214,11 @@ export function sameConfiguration(left: Configuration | undefined, right: Config
 /** Throws when a state breaks a rule that holds for every state of every cluster. */
 export function checkClusterState(state: ClusterState): void {
   checkTopology(state.topology);
+  for (const { id, name, settings } of state.topology.keyspaces) {
+    invariant(id < state.nextKeyspaceId, `the id of keyspace ${name} will not be used again`);
+    const fault = keyspaceNameFault(name) ?? keyspaceSettingsFault(settings);
+    invariant(fault === undefined, `keyspace ${name} is within the limits: ${fault}`);
+  }
   invariant(state.records.length === state.topology.shards.length, 'each shard has a record');
   for (const [index, shard] of state.topology.shards.entries()) {
     const record = state.records[index];

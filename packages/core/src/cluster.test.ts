@@ -3,7 +3,14 @@ import type { ClusterEffect, SessionId } from './cluster.ts';
 import { Cluster, waitsFor } from './cluster.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { checkClusterState } from './cluster-state.ts';
-import type { Configuration, InfoMessage, NodeReport, RefusalCause, Registration } from './node-message.ts';
+import type {
+  Configuration,
+  InfoMessage,
+  KeyspaceReply,
+  NodeReport,
+  RefusalCause,
+  Registration,
+} from './node-message.ts';
 import type { Member, Topology } from './topology.ts';
 import { applyDelta } from './topology-change.ts';
 
@@ -47,6 +54,7 @@ class Shell {
   nowMs = 0;
   readonly received = new Map<SessionId, InfoMessage[]>();
   readonly ended: SessionId[] = [];
+  readonly replies: KeyspaceReply[] = [];
   watched: Topology | undefined;
   private sessions = 0;
 
@@ -80,6 +88,9 @@ class Shell {
       } else if (effect.kind === 'send') {
         expect(this.durable).toBe(this.cluster.state);
         this.messagesOf(effect.session).push(effect.message);
+      } else if (effect.kind === 'reply') {
+        expect(this.durable).toBe(this.cluster.state);
+        this.replies.push(effect.reply);
       } else {
         this.ended.push(effect.session);
       }

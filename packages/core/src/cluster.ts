@@ -31,7 +31,9 @@ import {
 import { EdisError } from './error.ts';
 import type { LivenessChange } from './failure-detector.ts';
 import { FailureDetector } from './failure-detector.ts';
-import type { InfoMessage, NodeReport, Registration } from './node-message.ts';
+import { decideCreation, decideRemoval } from './keyspace-decision.ts';
+import type { KeyspaceSettings } from './keyspace-settings.ts';
+import type { InfoMessage, KeyspaceReply, NodeReport, Registration } from './node-message.ts';
 import { maxShards, nextShardName, planReadShard } from './planner.ts';
 import type { Refusal } from './registration-check.ts';
 import { checkRegistration } from './registration-check.ts';
@@ -51,12 +53,17 @@ import { deltaBetween } from './topology-change.ts';
 /** The shell's number for one session stream, never used twice. */
 export type SessionId = number;
 
+/** The shell's number for one request about keyspaces, never used twice. */
+export type KeyspaceRequestId = number;
+
 export type ClusterEffect =
   /** Make this state durable before anything that follows. */
   | { readonly kind: 'persist'; readonly state: ClusterState }
   | { readonly kind: 'send'; readonly session: SessionId; readonly message: InfoMessage }
   /** End the stream after what was sent; with the error if there is one. */
   | { readonly kind: 'end-session'; readonly session: SessionId; readonly error: EdisError | undefined }
+  /** The answer to a request about keyspaces. */
+  | { readonly kind: 'reply'; readonly request: KeyspaceRequestId; readonly reply: KeyspaceReply }
   /** To everybody who has the map before; who lags gets the whole `topology` later instead. */
   | { readonly kind: 'broadcast'; readonly delta: TopologyDelta; readonly topology: Topology };
 
@@ -195,6 +202,27 @@ export class Cluster {
     if (store === undefined || this.sessionOfStore.get(store) !== sessionId) return [];
     this.sessionOfStore.delete(store);
     return this.applyLiveness(this.detector.onDisconnected(store));
+  }
+
+  /**
+   * The reply names a revision that shows the keyspace: of a new one the first, of one that was there the newest, which
+   * the asker may have to wait for just as well.
+   */
+  onCreateKeyspace(request: KeyspaceRequestId, name: string, settings: KeyspaceSettings): readonly ClusterEffect[] {
+    const creation = decideCreation(this.current, name, settings);
+    if (creation.kind === 'refused') return [{ kind: 'reply', request, reply: creation }];
+    const effects = this.adopt(creation.state);
+    const { keyspace } = creation;
+    const { revision } = this.current.topology;
+    return [...effects, { kind: 'reply', request, reply: { kind: 'created', keyspace, revision } }];
+  }
+
+  onDropKeyspace(request: KeyspaceRequestId, name: string): readonly ClusterEffect[] {
+    const removal = decideRemoval(this.current, name);
+    if (removal.kind === 'refused') return [{ kind: 'reply', request, reply: removal }];
+    const effects = this.adopt(removal.state);
+    const { revision } = this.current.topology;
+    return [...effects, { kind: 'reply', request, reply: { kind: 'dropped', revision } }];
   }
 
   tick(nowMs: number): readonly ClusterEffect[] {
@@ -395,7 +423,7 @@ export class Cluster {
     if (next === before) return [];
     const changed = next.topology !== before.topology;
     const topology = changed ? { ...next.topology, revision: before.topology.revision + 1 } : next.topology;
-    this.current = { topology, records: next.records };
+    this.current = { ...next, topology };
     const effects: ClusterEffect[] = [{ kind: 'persist', state: this.current }];
     if (changed) effects.push({ kind: 'broadcast', delta: deltaBetween(before.topology, topology), topology });
     for (const { shard } of topology.shards) {

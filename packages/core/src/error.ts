@@ -5,6 +5,8 @@
  * - `usage`: a command line or a setting is wrong; nothing was done.
  * - `condition-failed`: the condition of a write did not hold; nothing was done.
  * - `no-such-keyspace`: the keyspace does not exist.
+ * - `keyspace-exists`: a keyspace of that name exists with other settings; nothing was done.
+ * - `value-invalid`: a codec or schema refused a value that was given or read.
  * - `no-quorum`: `ack: quorum` was asked of a shard with too few members; nothing was done.
  * - `too-old`: a write was repeated after its outcome was forgotten; whether it was done is unknown.
  * - `busy`: the shard has no room now; nothing was done.
@@ -26,6 +28,8 @@ export const errorCodes = [
   'usage',
   'condition-failed',
   'no-such-keyspace',
+  'keyspace-exists',
+  'value-invalid',
   'no-quorum',
   'too-old',
   'busy',

@@ -19,6 +19,21 @@ export const limits = {
   maxBatchOperations: 4096,
   maxNodeNameLength: 128,
   maxKeyspaceNameLength: 64,
+  /** Every node keeps all keyspaces in memory, and every topology carries them. */
+  maxKeyspaces: 1024,
+  maxIndexedFields: 64,
+  /** A hundred years: later deadlines are mistakes. */
+  maxTtlMs: 100 * 365 * 24 * 3_600_000,
+  /** Writes of one atomic batch; it is one log entry, within `maxBatchBytes`. */
+  maxAtomicOperations: 1024,
+  /** Records of one page of a scan or search; a page also ends at `maxBatchBytes`. */
+  maxPageRecords: 10_000,
+  /** Conditions of one search. */
+  maxPredicates: 16,
+  /** Measures of one aggregate. */
+  maxMeasures: 16,
+  /** Groups that one shard answers an aggregate with; more are an error, because a cut-off answer would be wrong. */
+  maxGroups: 65_536,
   /** A member's clock may lead by as much; a wall clock further ahead is not believed. */
   maxClockAheadMs: 10_000,
   /** Operation ids are remembered for that long, by the log's timestamps. */

@@ -1,5 +1,5 @@
 import type { Position } from './operation.ts';
-import type { ClusterId, Endpoint, ShardId, StoreId, Topology, TopologyUpdate } from './topology.ts';
+import type { ClusterId, Endpoint, Keyspace, ShardId, StoreId, Topology, TopologyUpdate } from './topology.ts';
 
 /** What nodes and info say to each other: proto/edis/v1/info.proto has the contract of each. */
 
@@ -69,3 +69,11 @@ export interface ClusterDescription {
   /** Why not all keys are served yet; empty: they are. */
   readonly waitsFor: readonly string[];
 }
+
+export type KeyspaceRefusalCause = 'invalid' | 'exists' | 'no-such-keyspace' | 'too-many';
+
+/** What info answers to the creation or the end of a keyspace. `revision`: of the first topology that shows it. */
+export type KeyspaceReply =
+  | { readonly kind: 'created'; readonly keyspace: Keyspace; readonly revision: number }
+  | { readonly kind: 'dropped'; readonly revision: number }
+  | { readonly kind: 'refused'; readonly cause: KeyspaceRefusalCause; readonly message: string };

@@ -1,3 +1,4 @@
+import type { ByteString } from './bytes.ts';
 import type { Position } from './operation.ts';
 import type { MemberRole, ShardId } from './topology.ts';
 
@@ -30,4 +31,37 @@ export interface NodeStats {
   readonly operationsPerSecond: number;
   readonly repeatedCount: number;
   readonly snapshotCount: number;
+  /** Time from the arrival of an operation to its answer, over the last ten seconds or so, sampled; 0: none yet. */
+  readonly readLatencyUs: LatencyFigures;
+  readonly writeLatencyUs: LatencyFigures;
+  /** Records whose deadline has passed and that were removed for it. */
+  readonly expiredCount: number;
+  readonly queryCount: number;
+  readonly watcherCount: number;
+  readonly keyspaces: readonly KeyspaceStats[];
+  /** The keys that were asked for most lately, most first: estimates of a bounded sketch over sampled operations. */
+  readonly hotKeys: readonly HotKey[];
+}
+
+/** Microseconds. */
+export interface LatencyFigures {
+  readonly p50: number;
+  readonly p99: number;
+}
+
+/** What a member's view holds of one keyspace. */
+export interface KeyspaceStats {
+  /** Keyspace id. */
+  readonly keyspace: number;
+  readonly recordCount: number;
+  /** Bytes of keys, values and metadata. */
+  readonly recordBytes: number;
+}
+
+export interface HotKey {
+  /** Keyspace id. */
+  readonly keyspace: number;
+  readonly key: ByteString;
+  /** Estimated operations per second. */
+  readonly operationsPerSecond: number;
 }

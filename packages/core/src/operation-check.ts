@@ -1,6 +1,9 @@
 import type { Bytes, Metadata } from './bytes.ts';
+import { unreachable } from './error.ts';
+import type { KeyspaceSettings } from './keyspace-settings.ts';
 import { limits } from './limits.ts';
-import type { InvalidCause, Operation } from './operation.ts';
+import type { AtomicOperation, InvalidCause, Operation, SingleWriteOperation } from './operation.ts';
+import { noExpiry } from './operation.ts';
 
 export interface Fault {
   readonly cause: InvalidCause;
@@ -9,12 +12,124 @@ export interface Fault {
 
 /** What is wrong with the operation itself, apart from the keyspace; undefined: nothing. */
 export function checkOperation(operation: Operation): Fault | undefined {
-  if (operation.kind === 'malformed') {
-    return { cause: 'malformed', message: 'the operation is none of put, delete, get' };
+  switch (operation.kind) {
+    case 'malformed':
+      return { cause: 'malformed', message: 'the operation is none of those that there are' };
+    case 'get':
+      return checkKey(operation.key);
+    case 'atomic':
+      return checkAtomic(operation);
+    case 'put':
+    case 'delete':
+    case 'increment':
+    case 'append':
+    case 'expire':
+      return checkKey(operation.key) ?? checkWrite(operation);
+    default:
+      return unreachable(operation);
   }
-  const keyFault = checkKey(operation.key);
-  if (keyFault !== undefined || operation.kind !== 'put') return keyFault;
-  return checkValue(operation.value) ?? checkMetadata(operation.metadata);
+}
+
+function checkWrite(operation: SingleWriteOperation): Fault | undefined {
+  switch (operation.kind) {
+    case 'put':
+      return checkValue(operation.value) ?? checkMetadata(operation.metadata) ?? checkTtl(operation.ttlMs, true);
+    case 'append':
+      return checkValue(operation.value);
+    case 'increment':
+      return checkStep(operation.by);
+    case 'expire':
+      return checkTtl(operation.ttlMs, false);
+    case 'delete':
+      return undefined;
+    default:
+      return unreachable(operation);
+  }
+}
+
+function checkAtomic({ writes, keyspace }: AtomicOperation): Fault | undefined {
+  if (writes.length < 1 || writes.length > limits.maxAtomicOperations) {
+    const message = `the batch has ${writes.length} writes; give 1 to ${limits.maxAtomicOperations}`;
+    return { cause: 'malformed', message };
+  }
+  const keys = new Set<string>();
+  let bytes = 0;
+  for (const [index, write] of writes.entries()) {
+    const fault = checkKey(write.key) ?? checkWrite(write);
+    if (fault !== undefined) return { cause: fault.cause, message: `write ${index} of the batch: ${fault.message}` };
+    if (write.keyspace !== keyspace) {
+      return { cause: 'malformed', message: `write ${index} of the batch is in another keyspace; a batch has one` };
+    }
+    if (keys.has(write.key)) {
+      return {
+        cause: 'malformed',
+        message: `write ${index} of the batch has the key of an earlier one; give each once`,
+      };
+    }
+    keys.add(write.key);
+    bytes += writeBytes(write);
+  }
+  if (bytes <= limits.maxBatchBytes) return undefined;
+  const message = `the batch has ${bytes} bytes; an atomic batch has at most ${limits.maxBatchBytes}`;
+  return { cause: 'value-too-large', message };
+}
+
+/** Bytes of key, value and metadata. */
+export function writeBytes(write: SingleWriteOperation): number {
+  const { key } = write;
+  if (write.kind === 'put') return key.length + write.value.length + metadataBytes(write.metadata);
+  return write.kind === 'append' ? key.length + write.value.length : key.length;
+}
+
+function checkTtl(ttlMs: number, mayBeUnset: boolean): Fault | undefined {
+  if (ttlMs === noExpiry || (mayBeUnset && ttlMs === 0)) return undefined;
+  if (Number.isSafeInteger(ttlMs) && ttlMs >= 1 && ttlMs <= limits.maxTtlMs) return undefined;
+  return {
+    cause: 'ttl-out-of-range',
+    message: `the TTL is ${ttlMs} ms; give 1 ms to ${limits.maxTtlMs} ms (100 years)`,
+  };
+}
+
+function checkStep(by: bigint): Fault | undefined {
+  if (BigInt.asIntN(64, by) === by) return undefined;
+  return { cause: 'integer-overflow', message: `${by} does not fit into 64 bits` };
+}
+
+/** What a write has that its keyspace does not take; undefined: nothing. The general limits are checked elsewhere. */
+export function checkInKeyspace(write: SingleWriteOperation, settings: KeyspaceSettings): Fault | undefined {
+  if (write.key.length > settings.maxKeyBytes) {
+    const message = `the key has ${write.key.length} bytes; a key of this keyspace has at most ${settings.maxKeyBytes}`;
+    return { cause: 'key-too-large', message };
+  }
+  if (write.kind !== 'put') return undefined;
+  return checkValueLength(write.value.length, settings) ?? checkNumberFields(write.metadata, settings);
+}
+
+/** Whether a value may become so long. */
+export function checkValueLength(bytes: number, settings: KeyspaceSettings): Fault | undefined {
+  if (bytes <= settings.maxValueBytes) return undefined;
+  const whose = settings.maxValueBytes < limits.maxValueBytes ? 'a value of this keyspace' : 'a value';
+  const message = `the value has ${bytes} bytes; ${whose} has at most ${settings.maxValueBytes} bytes`;
+  return { cause: 'value-too-large', message };
+}
+
+function checkNumberFields(metadata: Metadata | undefined, { indexedFields }: KeyspaceSettings): Fault | undefined {
+  if (metadata === undefined || indexedFields === undefined) return undefined;
+  for (const { field, kind } of indexedFields) {
+    const value = Object.hasOwn(metadata, field) ? metadata[field] : undefined;
+    if (kind !== 'number' || value === undefined || isNumberText(value)) continue;
+    const shown = JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+    const message = `the metadata field ${JSON.stringify(field)} is indexed as a number, and ${shown} is none`;
+    return { cause: 'not-a-number', message };
+  }
+  return undefined;
+}
+
+const numberPattern = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
+
+/** Whether a text spells a finite decimal number. */
+export function isNumberText(text: string): boolean {
+  return numberPattern.test(text) && Number.isFinite(Number(text));
 }
 
 export function checkKey(key: Bytes): Fault | undefined {
@@ -46,13 +161,19 @@ export function checkMetadata(metadata: Metadata | undefined): Fault | undefined
       message: `the metadata has ${names.length} fields; at most ${limits.maxMetadataFields} are allowed`,
     };
   }
-  let bytes = 0;
-  for (const name of names) bytes += utf8Length(name) + utf8Length(metadata[name] ?? '');
+  const bytes = metadataBytes(metadata);
   if (bytes <= limits.maxMetadataBytes) return undefined;
   return {
     cause: 'metadata-too-large',
     message: `the metadata has ${bytes} bytes; at most ${limits.maxMetadataBytes} are allowed`,
   };
+}
+
+function metadataBytes(metadata: Metadata | undefined): number {
+  if (metadata === undefined) return 0;
+  let bytes = 0;
+  for (const name of Object.keys(metadata)) bytes += utf8Length(name) + utf8Length(metadata[name] ?? '');
+  return bytes;
 }
 
 function utf8Length(text: string): number {

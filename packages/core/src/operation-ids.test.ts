@@ -7,7 +7,7 @@ import { logicalSteps } from './timestamp.ts';
 const bounds = { windowMs: 1000, maxClients: 3, maxOutstandingPerClient: 4 };
 
 function put(sequence: number, position = sequence, version = sequence): RememberedOperation {
-  return { sequence, slot: 7, kind: 'put', version, position, existed: true };
+  return { sequence, slot: 7, kind: 'put', version, position, existed: true, answer: 0n };
 }
 
 describe('operation ids', () => {
@@ -18,6 +18,19 @@ describe('operation ids', () => {
     expect(ids.find('a', 3)).toEqual({ kind: 'remembered', operation: put(3) });
     expect(ids.find('a', 4)).toEqual({ kind: 'new' });
     expect(ids.find('b', 1)).toEqual({ kind: 'new' });
+  });
+
+  test('what was asked for and what was answered come back as they were, also after a restore', () => {
+    const ids = new OperationIds(bounds);
+    const kinds = ['put', 'delete', 'increment', 'append'] as const;
+    const written = kinds.map((kind, index) => ({ ...put(index + 1), kind, answer: BigInt(index) - 2n ** 63n }));
+    for (const operation of written) ids.remember('a', operation);
+    const stored = ids.clientUpTo('a', written.length);
+    const again = new OperationIds(bounds);
+    if (stored !== undefined) again.restore([stored]);
+    for (const operation of written) {
+      expect(again.find('a', operation.sequence)).toEqual({ kind: 'remembered', operation });
+    }
   });
 
   test('what its client has finished is forgotten', () => {

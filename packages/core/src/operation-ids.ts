@@ -18,11 +18,18 @@ import { logicalSteps } from './timestamp.ts';
 export interface RememberedOperation {
   readonly sequence: number;
   readonly slot: number;
-  readonly kind: 'put' | 'delete';
+  readonly kind: RememberedKind;
   readonly version: number;
   readonly position: number;
   readonly existed: boolean;
+  /**
+   * What the answer said besides: the sum of an increment, the length after an append, the deadline after an expire;
+   * 0 of others.
+   */
+  readonly answer: bigint;
 }
+
+export type RememberedKind = 'put' | 'delete' | 'increment' | 'append' | 'expire';
 
 export type FoundOperation =
   | { readonly kind: 'remembered'; readonly operation: RememberedOperation }

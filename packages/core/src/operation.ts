@@ -33,10 +33,46 @@ export interface PutOperation extends WriteBase {
   readonly kind: 'put';
   readonly value: Bytes;
   readonly metadata: Metadata | undefined;
+  /** 0: the keyspace's default; `noExpiry`: none at all. */
+  readonly ttlMs: number;
 }
+
+/** In place of a `ttlMs`: the record never expires, whatever the keyspace's default is. */
+export const noExpiry = -1;
 
 export interface DeleteOperation extends WriteBase {
   readonly kind: 'delete';
+}
+
+/** Adds to the integer that the value spells in decimal digits; a record that is not there counts as 0. */
+export interface IncrementOperation extends WriteBase {
+  readonly kind: 'increment';
+  /** 64 bits. */
+  readonly by: bigint;
+}
+
+/** Adds bytes to the end of the value; makes the record if there is none. */
+export interface AppendOperation extends WriteBase {
+  readonly kind: 'append';
+  readonly value: Bytes;
+}
+
+/** Sets or removes the deadline of a record. */
+export interface ExpireOperation extends WriteBase {
+  readonly kind: 'expire';
+  /** From now; `noExpiry` removes the deadline. */
+  readonly ttlMs: number;
+}
+
+/** Writes of one shard that are carried out together or not at all; no two of the same key. */
+export interface AtomicOperation {
+  readonly kind: 'atomic';
+  readonly request: number;
+  readonly keyspace: number;
+  /** Of the first write: by it the batch is routed. */
+  readonly key: ByteString;
+  /** Their `request` is their index; their `ack` is the batch's. */
+  readonly writes: readonly SingleWriteOperation[];
 }
 
 export interface GetOperation extends OperationBase {
@@ -56,7 +92,13 @@ export interface MalformedOperation {
   readonly request: number;
 }
 
-export type WriteOperation = PutOperation | DeleteOperation;
+export type SingleWriteOperation =
+  | PutOperation
+  | DeleteOperation
+  | IncrementOperation
+  | AppendOperation
+  | ExpireOperation;
+export type WriteOperation = SingleWriteOperation | AtomicOperation;
 export type Operation = WriteOperation | GetOperation | MalformedOperation;
 
 export interface BatchRequest {
@@ -73,7 +115,7 @@ export interface BatchRequest {
   readonly operations: readonly Operation[];
 }
 
-export type BusyCause = 'queue-operations' | 'queue-bytes' | 'overlay' | 'clients';
+export type BusyCause = 'queue-operations' | 'queue-bytes' | 'client-share' | 'overlay' | 'clients' | 'queries';
 
 export type InvalidCause =
   | 'key-empty'
@@ -81,11 +123,31 @@ export type InvalidCause =
   | 'value-too-large'
   | 'metadata-too-large'
   | 'no-such-keyspace'
+  | 'ttl-out-of-range'
+  | 'not-an-integer'
+  | 'integer-overflow'
+  | 'not-a-number'
+  | 'field-not-indexed'
+  | 'too-many-groups'
   | 'malformed';
 
 /** How one operation ended. Expected endings are data; only a broken stream is an error. */
 export type Outcome =
   | { readonly kind: 'put'; readonly version: number; readonly position: number }
+  | { readonly kind: 'incremented'; readonly value: bigint; readonly version: number; readonly position: number }
+  /** `length`: bytes that the value has now. */
+  | { readonly kind: 'appended'; readonly length: number; readonly version: number; readonly position: number }
+  /** `expiresAtMs` 0: the record does not expire. */
+  | { readonly kind: 'expiring'; readonly expiresAtMs: number; readonly version: number; readonly position: number }
+  /** One per write, in their order. When not applied, those that are not to blame are `not-done`. */
+  | {
+      readonly kind: 'atomic';
+      readonly applied: boolean;
+      readonly outcomes: readonly Outcome[];
+      readonly position: number;
+    }
+  /** Of a write in an atomic batch that was not carried out because of another one in it. */
+  | { readonly kind: 'not-done' }
   | { readonly kind: 'deleted'; readonly existed: boolean; readonly version: number; readonly position: number }
   | {
       readonly kind: 'found';

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { defaultKeyspaceSettings } from './keyspace-settings.ts';
 import { planFormation } from './planner.ts';
 import { networkOf, pickEndpoint, Router, shardOfSlot } from './routing.ts';
 import type { Shard, Topology } from './topology.ts';
@@ -28,8 +29,14 @@ const topology: Topology = {
     },
   ],
   keyspaces: [
-    { id: 1, name: 'default', strategy: 'hash', slots: planFormation(['s1', 's2', 's3'], 16_384) },
-    { id: 2, name: 'other', strategy: 'hash', slots: planFormation(['s2'], 16_384) },
+    {
+      id: 1,
+      name: 'default',
+      strategy: 'hash',
+      settings: defaultKeyspaceSettings,
+      slots: planFormation(['s1', 's2', 's3'], 16_384),
+    },
+    { id: 2, name: 'other', strategy: 'hash', settings: defaultKeyspaceSettings, slots: planFormation(['s2'], 16_384) },
   ],
   shards,
 };
@@ -53,7 +60,7 @@ describe('the owner of a slot', () => {
     expect(router.shardOfSlot(3, 0)).toBeUndefined();
     const unformed = new Router({
       ...topology,
-      keyspaces: [{ id: 1, name: 'default', strategy: 'hash', slots: [] }],
+      keyspaces: [{ id: 1, name: 'default', strategy: 'hash', settings: defaultKeyspaceSettings, slots: [] }],
     });
     expect(unformed.shardOfSlot(1, 5)).toBeUndefined();
     expect(unformed.shardIndexOf(1, 5)).toBe(-1);

@@ -13,7 +13,7 @@ export class Router {
   constructor(topology: Topology) {
     this.topology = topology;
     const indexes = new Map(topology.shards.map((shard, index) => [shard.shard, index]));
-    this.tables = new Map(topology.keyspaces.map((keyspace) => [keyspace.id, tableOf(keyspace, indexes)]));
+    this.tables = tablesOf(topology.keyspaces, indexes);
     this.defaultTable = this.tables.get(defaultKeyspaceId) ?? new Uint16Array(slotCount).fill(nobody);
   }
 
@@ -31,6 +31,19 @@ export class Router {
   shardOfSlot(keyspaceId: number, slot: number): Shard | undefined {
     return this.topology.shards[this.shardIndexOf(keyspaceId, slot)];
   }
+}
+
+/** Keyspaces that are spread alike, which mostly all are, share one table of 32 KiB. */
+function tablesOf(keyspaces: readonly Keyspace[], indexes: ReadonlyMap<string, number>): Map<number, Uint16Array> {
+  const bySpread = new Map<string, Uint16Array>();
+  const tables = new Map<number, Uint16Array>();
+  for (const keyspace of keyspaces) {
+    const spread = keyspace.slots.map(({ from, to, shard }) => `${from}-${to} ${shard}`).join();
+    const table = bySpread.get(spread) ?? tableOf(keyspace, indexes);
+    bySpread.set(spread, table);
+    tables.set(keyspace.id, table);
+  }
+  return tables;
 }
 
 function tableOf(keyspace: Keyspace, indexes: ReadonlyMap<string, number>): Uint16Array {

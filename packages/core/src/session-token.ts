@@ -6,6 +6,7 @@
  * cluster mean nothing, and begins with the version of its own layout, so that a later one can be told apart. Decoding
  * trusts nothing: the text may come from anywhere.
  */
+import { decodeBase64Url, encodeBase64Url } from './base64-url.ts';
 import { EdisError } from './error.ts';
 import type { Position } from './operation.ts';
 import { comparePositions } from './read-decision.ts';
@@ -22,8 +23,6 @@ const fieldsPerShard = 3;
 
 /** Longer texts are refused unread: about 500 shards with names and numbers of the longest kind. */
 const maxTokenLength = 64 * 1024;
-
-const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
 /** What both have seen. They must be of one cluster. */
 export function mergeSessionTokens(left: SessionToken, right: SessionToken): SessionToken {
@@ -56,7 +55,9 @@ export function encodeSessionToken(token: SessionToken): string {
 /** Reads a token of the given cluster; EdisError 'invalid-argument' for any other text. */
 export function decodeSessionToken(text: string, cluster: ClusterId): SessionToken {
   if (text.length > maxTokenLength) throw unreadable(`it is longer than ${maxTokenLength} characters`);
-  const [version, tokenCluster, ...fields] = decodeBase64Url(text).split(separator);
+  const decoded = decodeBase64Url(text);
+  if (decoded === undefined) throw unreadable('it is cut off or has characters that no token has');
+  const [version, tokenCluster, ...fields] = decoded.split(separator);
   if (version !== layoutVersion) throw unreadable('its version is unknown');
   if (tokenCluster === undefined || fields.length % fieldsPerShard !== 0) throw unreadable('it is cut off');
   if (tokenCluster !== cluster) {
@@ -79,44 +80,6 @@ function readNumber(field: string | undefined): number {
   const value = Number.parseInt(field, 36);
   if (!Number.isSafeInteger(value)) throw unreadable('a number is too large');
   return value;
-}
-
-/** Cluster and shard names are ASCII by contract; other characters could not be read back. */
-function encodeBase64Url(text: string): string {
-  let encoded = '';
-  let bits = 0;
-  let bitCount = 0;
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index);
-    if (code > 0x7f) throw new EdisError('internal', 'a cluster or shard name is not ASCII');
-    bits = (bits << 8) | code;
-    bitCount += 8;
-    while (bitCount >= 6) {
-      bitCount -= 6;
-      encoded += alphabet.charAt((bits >>> bitCount) & 0x3f);
-    }
-    bits &= (1 << bitCount) - 1;
-  }
-  return bitCount === 0 ? encoded : encoded + alphabet.charAt((bits << (6 - bitCount)) & 0x3f);
-}
-
-function decodeBase64Url(text: string): string {
-  let decoded = '';
-  let bits = 0;
-  let bitCount = 0;
-  for (const character of text) {
-    const value = alphabet.indexOf(character);
-    if (value < 0) throw unreadable('it has characters that no token has');
-    bits = (bits << 6) | value;
-    bitCount += 6;
-    if (bitCount < 8) continue;
-    bitCount -= 8;
-    decoded += String.fromCharCode(bits >>> bitCount);
-    bits &= (1 << bitCount) - 1;
-  }
-  // What is left over is padding; anything else was cut off or changed.
-  if (bits !== 0 || bitCount >= 6) throw unreadable('it is cut off');
-  return decoded;
 }
 
 function unreadable(why: string): EdisError {

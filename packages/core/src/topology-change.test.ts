@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { EdisError } from './error.ts';
+import { defaultKeyspaceSettings } from './keyspace-settings.ts';
 import { planFormation } from './planner.ts';
 import type { Shard, Topology } from './topology.ts';
 import { applyDelta, applyUpdate, checkTopology, deltaBetween } from './topology-change.ts';
@@ -16,14 +17,22 @@ const base: Topology = {
   formed: false,
   initialShards: 2,
   infos: [{ node: 'info', endpoints: [{ network: '', address: 'info:1' }], host: '', pid: 0 }],
-  keyspaces: [{ id: 1, name: 'default', strategy: 'hash', slots: [] }],
+  keyspaces: [{ id: 1, name: 'default', strategy: 'hash', settings: defaultKeyspaceSettings, slots: [] }],
   shards: [s1],
 };
 const formed: Topology = {
   ...base,
   revision: 6,
   formed: true,
-  keyspaces: [{ id: 1, name: 'default', strategy: 'hash', slots: planFormation(['s1', 's2'], 16_384) }],
+  keyspaces: [
+    {
+      id: 1,
+      name: 'default',
+      strategy: 'hash',
+      settings: defaultKeyspaceSettings,
+      slots: planFormation(['s1', 's2'], 16_384),
+    },
+  ],
   shards: [s1, s2],
 };
 
@@ -34,6 +43,14 @@ describe('a delta', () => {
     expect(applyDelta(formed, deltaBetween(formed, raised))).toEqual(raised);
     const shrunk = { ...formed, revision: 9, shards: [s2] };
     expect(applyDelta(formed, deltaBetween(formed, shrunk))).toEqual(shrunk);
+    const [spread] = formed.keyspaces;
+    if (spread === undefined) throw new Error('no keyspace');
+    const wider = { ...formed, revision: 8, keyspaces: [spread, { ...spread, id: 2, name: 'users' }] };
+    expect(applyDelta(formed, deltaBetween(formed, wider))).toEqual(wider);
+    expect(deltaBetween(formed, wider).keyspaces).toHaveLength(1);
+    const narrower = { ...formed, revision: 9 };
+    expect(applyDelta(wider, deltaBetween(wider, narrower))).toEqual(narrower);
+    expect(deltaBetween(wider, narrower)).toMatchObject({ keyspaces: [], removedKeyspaces: [2] });
   });
 
   test('carries only what changed', () => {
@@ -47,6 +64,7 @@ describe('a delta', () => {
       keyspaces: [],
       shards: [shard('s2', 2)],
       removedShards: [],
+      removedKeyspaces: [],
     });
   });
 
@@ -77,6 +95,8 @@ describe('the rules of a map', () => {
     ['a store in two places', { ...base, shards: [s1, { ...s1, shard: 's2' }] }],
     ['a member without endpoint', { ...base, shards: [shard('s1', 1, [])] }],
     ['slots before it is formed', { ...formed, formed: false }],
+    ['two keyspaces of one name', { ...base, keyspaces: base.keyspaces.flatMap((one) => [one, { ...one, id: 2 }]) }],
+    ['no default keyspace', { ...base, keyspaces: [] }],
     ['formed without slots', { ...base, formed: true }],
     ['a slot of an unknown shard', { ...formed, shards: [s1] }],
     ['no default keyspace', { ...base, keyspaces: [] }],

@@ -3,11 +3,10 @@
  *
  * Guarantees: applying `deltaBetween(a, b)` to a gives b, and to anything else than exactly a's revision gives nothing,
  * so that a receiver that lost a step cannot go on with a map that never existed. Assumes what info keeps to: shards
- * and keyspaces are added at the end, keyspaces are never removed, and unchanged ones are the same objects in both
- * maps.
+ * and keyspaces are added at the end, and unchanged ones are the same objects in both maps.
  */
 import { invariant } from './error.ts';
-import { slotCount } from './limits.ts';
+import { defaultKeyspaceId, defaultKeyspaceName, slotCount } from './limits.ts';
 import type { Keyspace, Shard, Topology, TopologyDelta, TopologyUpdate } from './topology.ts';
 
 /** Items of `current` with those of `changes` put in the place of their namesakes, and new ones at the end. */
@@ -24,22 +23,26 @@ function merged<T, K>(current: readonly T[], changes: readonly T[], nameOf: (ite
   return [...kept, ...byName.values()];
 }
 
+function without<T, K>(current: readonly T[], removed: readonly K[], nameOf: (item: T) => K): readonly T[] {
+  if (removed.length === 0) return current;
+  const names = new Set(removed);
+  return current.filter((item) => !names.has(nameOf(item)));
+}
+
 const keyspaceId = (keyspace: Keyspace): number => keyspace.id;
 const shardName = (shard: Shard): string => shard.shard;
 
 /** The next map; undefined when the delta belongs to another cluster or does not begin at this map's revision. */
 export function applyDelta(topology: Topology, delta: TopologyDelta): Topology | undefined {
   if (delta.cluster !== topology.cluster || delta.fromRevision !== topology.revision) return undefined;
-  const removed = new Set(delta.removedShards);
-  const remaining = removed.size === 0 ? topology.shards : topology.shards.filter((shard) => !removed.has(shard.shard));
   return {
     cluster: topology.cluster,
     revision: delta.revision,
     formed: delta.formed,
     initialShards: topology.initialShards,
     infos: delta.infos.length > 0 ? delta.infos : topology.infos,
-    keyspaces: merged(topology.keyspaces, delta.keyspaces, keyspaceId),
-    shards: merged(remaining, delta.shards, shardName),
+    keyspaces: merged(without(topology.keyspaces, delta.removedKeyspaces, keyspaceId), delta.keyspaces, keyspaceId),
+    shards: merged(without(topology.shards, delta.removedShards, shardName), delta.shards, shardName),
   };
 }
 
@@ -55,6 +58,7 @@ export function deltaBetween(previous: Topology, next: Topology): TopologyDelta 
   invariant(previous.revision < next.revision, 'a delta leads to a higher revision');
   const before = new Set<Shard | Keyspace>([...previous.shards, ...previous.keyspaces]);
   const names = new Set(next.shards.map(shardName));
+  const ids = new Set(next.keyspaces.map(keyspaceId));
   return {
     cluster: next.cluster,
     fromRevision: previous.revision,
@@ -63,6 +67,7 @@ export function deltaBetween(previous: Topology, next: Topology): TopologyDelta 
     infos: previous.infos === next.infos ? [] : next.infos,
     keyspaces: next.keyspaces.filter((keyspace) => !before.has(keyspace)),
     shards: next.shards.filter((shard) => !before.has(shard)),
+    removedKeyspaces: previous.keyspaces.map(keyspaceId).filter((id) => !ids.has(id)),
     removedShards: previous.shards.map(shardName).filter((shard) => !names.has(shard)),
   };
 }
@@ -78,13 +83,14 @@ export function checkTopology(topology: Topology): void {
     shards.add(shard.shard);
     checkShard(shard, stores);
   }
-  const keyspaces = new Set<number>();
+  const names = new Map<number, string>();
   for (const keyspace of topology.keyspaces) {
-    invariant(keyspace.id >= 1 && !keyspaces.has(keyspace.id), `keyspace id ${keyspace.id} appears once`);
-    keyspaces.add(keyspace.id);
+    invariant(keyspace.id >= 1 && !names.has(keyspace.id), `keyspace id ${keyspace.id} appears once`);
+    names.set(keyspace.id, keyspace.name);
     checkSlots(keyspace, topology.formed, shards);
   }
-  invariant(keyspaces.has(1), 'the default keyspace always exists');
+  invariant(new Set(names.values()).size === names.size, 'each keyspace has a name of its own');
+  invariant(names.get(defaultKeyspaceId) === defaultKeyspaceName, 'the default keyspace always exists');
 }
 
 function checkShard(shard: Shard, stores: Set<string>): void {

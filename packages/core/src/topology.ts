@@ -1,3 +1,5 @@
+import type { KeyspaceSettings } from './keyspace-settings.ts';
+
 export type ShardId = string;
 export type StoreId = string;
 export type ClusterId = string;
@@ -43,6 +45,7 @@ export interface Keyspace {
   readonly id: number;
   readonly name: string;
   readonly strategy: 'hash';
+  readonly settings: KeyspaceSettings;
   /** Ordered, disjoint; covers every slot once the cluster is formed, empty before. */
   readonly slots: readonly SlotRange[];
 }
@@ -75,6 +78,7 @@ export interface TopologyDelta {
   readonly keyspaces: readonly Keyspace[];
   readonly shards: readonly Shard[];
   readonly removedShards: readonly ShardId[];
+  readonly removedKeyspaces: readonly number[];
 }
 
 export type TopologyUpdate =
