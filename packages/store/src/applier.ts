@@ -1,18 +1,21 @@
-import type { ByteString, EpochTable, OperationIds } from '@edis/core';
+import type { ByteString, EpochTable, KeyspaceStats, OperationIds } from '@edis/core';
 import { EdisError } from '@edis/core';
 import { clientRowKey, encodeClientRow } from './client-row.ts';
-import { ContentHash } from './content-hash.ts';
+import type { DerivedRows } from './derived-rows.ts';
 import type { DigestTable } from './digest-table.ts';
+import { entriesToFold, planTurns, writesPerTurn } from './fold-plan.ts';
+import { FoldRows } from './fold-rows.ts';
+import type { KeyspaceRow } from './keyspace-row.ts';
+import { encodeKeyspaceRow, keyspaceRowKey } from './keyspace-row.ts';
+import type { KeyspaceTable } from './keyspace-table.ts';
 import type { Overlay, OverlayEntry } from './overlay.ts';
-import { writeAfter } from './overlay.ts';
 import type { RecordCache } from './record-cache.ts';
-import type { Digest } from './record-row.ts';
-import { keyOf } from './stored-record.ts';
 import { nextTurn, Turnstile } from './turnstile.ts';
 import type { View } from './view.ts';
 import type { ViewBatch } from './view-database.ts';
 import type { ViewState } from './view-state.ts';
 import { encodeViewState, stateRowKey } from './view-state.ts';
+import { ViewSums } from './view-sums.ts';
 
 /**
  * Folds entries of the log into the view, in the background.
@@ -29,6 +32,8 @@ export interface ApplierOptions {
   readonly overlay: Overlay;
   readonly cache: RecordCache;
   readonly digests: DigestTable;
+  readonly derived: DerivedRows;
+  readonly keyspaces: KeyspaceTable;
   readonly operationIds: OperationIds;
   readonly epochs: () => EpochTable;
   /** The position up to which entries are synced and visible. */
@@ -44,40 +49,12 @@ export interface ApplierOptions {
   readonly syncEveryBytes: number;
 }
 
-/**
- * Limits of one batch. LevelDB's copy of it is freed only when its wrapper is garbage collected, so several are in
- * memory at once; beyond some thousand rows a batch is no faster, unless it saves rows.
- */
-const maxBatchWrites = 8192;
-const maxBatchBytes = 24 * 1024 * 1024;
-/** Rows of a batch that takes in all there is, because most of its writes take another's place. */
-const maxHotRows = 32_768;
-/** From that many writes a row on it is worth it. */
-const hotWritesPerRow = 2;
-/** One turn of the event loop: some two milliseconds of building rows. */
-const writesPerTurn = 512;
-const maxTurnBytes = 1024 * 1024;
-/** Turns whose old records are fetched ahead: keeps one thread of the pool busy. */
-const turnsAhead = 3;
-
-interface Sums {
-  recordCount: number;
-  recordBytes: number;
-  readonly hash: ContentHash;
-}
-
-interface Turn {
-  /** Numbers of the overlay's writes. */
-  readonly writes: readonly number[];
-  readonly previous: Promise<(Digest | undefined)[]>;
-}
-
 export class Applier {
   readonly #options: ApplierOptions;
   readonly #turnstile = new Turnstile();
   #view: View;
   #state: ViewState;
-  #sums: Sums;
+  #sums: ViewSums;
   #syncedPosition: number;
   #bytesSinceSync = 0;
   #syncWanted = false;
@@ -87,11 +64,11 @@ export class Applier {
   #running = false;
   #stopped: EdisError | undefined;
 
-  constructor(options: ApplierOptions, view: View, state: ViewState) {
+  constructor(options: ApplierOptions, view: View, state: ViewState, keyspaces: readonly KeyspaceRow[]) {
     this.#options = options;
     this.#view = view;
     this.#state = state;
-    this.#sums = sumsOf(state);
+    this.#sums = ViewSums.of(state, keyspaces);
     // What the view had when it was opened, its database has read back from its files.
     this.#syncedPosition = 0;
   }
@@ -104,6 +81,15 @@ export class Applier {
   /** The position that the view has even after a power loss. */
   get syncedPosition(): number {
     return this.#syncedPosition;
+  }
+
+  /** What the view has, by keyspace. */
+  keyspaceStats(): KeyspaceStats[] {
+    const stats: KeyspaceStats[] = [];
+    for (const [keyspace, sums] of this.#sums.keyspaces) {
+      if (sums.recordCount > 0) stats.push({ keyspace, ...sums });
+    }
+    return stats.sort((a, b) => a.keyspace - b.keyspace);
   }
 
   get view(): View {
@@ -158,10 +144,10 @@ export class Applier {
   }
 
   /** Goes on with another view. Within `exclusive`. */
-  replaceView(view: View, state: ViewState): void {
+  replaceView(view: View, state: ViewState, keyspaces: readonly KeyspaceRow[]): void {
     this.#view = view;
     this.#state = state;
-    this.#sums = sumsOf(state);
+    this.#sums = ViewSums.of(state, keyspaces);
     this.#syncedPosition = state.position;
     this.#bytesSinceSync = 0;
     this.#options.digests.reset(state.recordCount === 0);
@@ -213,21 +199,22 @@ export class Applier {
 
   /** One batch. */
   async #fold(): Promise<void> {
-    const entries = this.#collect(this.#options.bound());
+    const entries = entriesToFold(this.#options.overlay, this.#options.bound());
     const newest = entries[entries.length - 1];
     if (newest === undefined || this.#stopped !== undefined) return;
     const turns = planTurns(this.#options.overlay, entries, newest.position);
     // Whether the digests suffice is settled for the whole batch, before anything is fetched for it.
     this.#options.digests.expect(turns.length * writesPerTurn);
     const batch = this.#view.batch();
-    const sums: Sums = { ...this.#sums, hash: this.#sums.hash.copy() };
+    const sums = this.#sums.copy();
     try {
-      await this.#buildRows(turns, batch, sums);
+      await new FoldRows(this.#options, this.#view, batch, sums).build(turns);
     } catch (caught) {
       await batch.discard();
       throw caught;
     }
     this.#putClients(entries, newest, batch);
+    const forgotten = this.#putKeyspaces(newest.position, batch, sums);
     const state = this.#stateAt(newest, sums);
     batch.put(stateRowKey, encodeViewState(state));
     for (const entry of entries) this.#bytesSinceSync += entry.bytes;
@@ -236,6 +223,7 @@ export class Applier {
     await batch.write(sync);
     this.#state = state;
     this.#sums = sums;
+    this.#options.keyspaces.fold(newest.position, forgotten);
     if (sync) {
       this.#syncedPosition = state.position;
       this.#bytesSinceSync = 0;
@@ -243,122 +231,6 @@ export class Applier {
     await this.#letGo(entries, turns);
     this.#settleWaiters();
     this.#options.onFolded(state.position);
-  }
-
-  /**
-   * The entries of the next batch: all, where most writes take another's place, so that a hot key is written once for
-   * all its changes; else a portion.
-   */
-  #collect(bound: number): OverlayEntry[] {
-    const { overlay } = this.#options;
-    const entries: OverlayEntry[] = [];
-    let writes = 0;
-    let rows = 0;
-    let bytes = 0;
-    for (let index = 0; rows <= maxHotRows && bytes <= maxBatchBytes; index++) {
-      const entry = overlay.entryAt(index);
-      if (entry === undefined || entry.position > bound) {
-        return writes >= rows * hotWritesPerRow ? entries : portionOf(entries);
-      }
-      let write = entry.firstWrite;
-      for (let count = entry.writeCount; count > 0; count--, write = writeAfter(write)) {
-        if (overlay.isSuperseded(write, bound)) continue;
-        rows++;
-        bytes += overlay.sizeOf(write);
-      }
-      writes += entry.writeCount;
-      entries.push(entry);
-    }
-    return portionOf(entries);
-  }
-
-  async #buildRows(turns: readonly (readonly number[])[], batch: ViewBatch, sums: Sums): Promise<void> {
-    const ahead: Turn[] = [];
-    let next = 0;
-    const fetch = (): void => {
-      const writes = turns[next++];
-      if (writes === undefined) return;
-      const previous = this.#fetchPrevious(writes);
-      // It may fail before its turn has come to await it; the failure is met there.
-      previous.catch(() => {});
-      ahead.push({ writes, previous });
-    };
-    for (let count = 0; count < turnsAhead; count++) fetch();
-    try {
-      for (let turn = ahead.shift(); turn !== undefined; turn = ahead.shift()) {
-        const previous = await turn.previous;
-        fetch();
-        this.#buildTurn(turn.writes, previous, batch, sums);
-        await nextTurn();
-      }
-    } finally {
-      await Promise.allSettled(ahead.map((turn) => turn.previous));
-    }
-  }
-
-  /** The records that these writes replace, as far as neither the digests nor the cache know them. */
-  async #fetchPrevious(writes: readonly number[]): Promise<(Digest | undefined)[]> {
-    const { cache, digests, overlay } = this.#options;
-    const previous: (Digest | undefined)[] = [];
-    if (digests.complete) return previous;
-    const missing: number[] = [];
-    const keyRows: Buffer[] = [];
-    for (let index = 0; index < writes.length; index++) {
-      const write = writes[index];
-      if (write === undefined) continue;
-      const record = overlay.read(write);
-      const recordKey = record.recordKey();
-      if (digests.find(recordKey)) {
-        // Copied: it may leave the table before its turn comes.
-        previous[index] = { size: digests.size, highLane: digests.highLane, lowLane: digests.lowLane };
-        continue;
-      }
-      const { rows } = this.#view;
-      const cached = cache.peek(recordKey);
-      const { keyspace } = record;
-      const key = keyOf(keyspace, recordKey);
-      if (cached === undefined) {
-        missing.push(index);
-        keyRows.push(rows.keyOf(keyspace, key));
-      } else {
-        rows.encode(keyspace, key, cached, ignoreRow);
-        previous[index] = { size: rows.size, highLane: rows.highLane, lowLane: rows.lowLane };
-      }
-    }
-    if (keyRows.length === 0) return previous;
-    const found = await this.#view.digests(keyRows);
-    for (let index = 0; index < missing.length; index++) previous[missing[index] ?? 0] = found[index];
-    return previous;
-  }
-
-  #buildTurn(writes: readonly number[], previous: readonly (Digest | undefined)[], batch: ViewBatch, sums: Sums): void {
-    const { rows } = this.#view;
-    const { digests, overlay } = this.#options;
-    const { complete } = digests;
-    const take = (key: Buffer, value: Buffer): void => batch.put(key, value);
-    for (let index = 0; index < writes.length; index++) {
-      const write = writes[index];
-      if (write === undefined) continue;
-      const record = overlay.read(write);
-      const recordKey = record.recordKey();
-      const old = complete ? (digests.find(recordKey) ? digests : undefined) : previous[index];
-      if (old !== undefined) {
-        sums.recordCount--;
-        sums.recordBytes -= old.size;
-        sums.hash.subtract(old.highLane, old.lowLane);
-      }
-      if (overlay.isDelete(write)) {
-        const { keyspace } = record;
-        if (old !== undefined) batch.delete(rows.scratchKeyOf(keyspace, keyOf(keyspace, recordKey)));
-        digests.delete(recordKey);
-        continue;
-      }
-      rows.encodeLogged(record, take);
-      digests.set(recordKey, rows.size, rows.highLane, rows.lowLane);
-      sums.recordCount++;
-      sums.recordBytes += rows.size;
-      sums.hash.add(rows.highLane, rows.lowLane);
-    }
   }
 
   #putClients(entries: readonly OverlayEntry[], newest: OverlayEntry, batch: ViewBatch): void {
@@ -372,7 +244,25 @@ export class Applier {
     }
   }
 
-  #stateAt(newest: OverlayEntry, sums: Sums): ViewState {
+  /** Rows of the keyspaces that have changed; returns those that are gone for good. */
+  #putKeyspaces(position: number, batch: ViewBatch, sums: ViewSums): number[] {
+    const { keyspaces } = this.#options;
+    const changed = keyspaces.changedUpTo(position);
+    const forgotten: number[] = [];
+    for (const id of new Set([...changed.keys(), ...sums.touched.keys()])) {
+      const keyspace = keyspaces.at(id, changed);
+      const { recordCount, recordBytes } = sums.of(id);
+      if (recordCount === 0 && (keyspace === undefined || keyspace.dropped)) {
+        batch.delete(keyspaceRowKey(id));
+        forgotten.push(id);
+      } else {
+        batch.put(keyspaceRowKey(id), encodeKeyspaceRow({ id, keyspace, recordCount, recordBytes }));
+      }
+    }
+    return forgotten;
+  }
+
+  #stateAt(newest: OverlayEntry, sums: ViewSums): ViewState {
     return {
       position: newest.position,
       epoch: newest.epoch,
@@ -392,7 +282,7 @@ export class Applier {
         overlay.drop(write);
         const record = overlay.read(write);
         const recordKey = record.recordKey();
-        if (overlay.isDelete(write)) cache.delete(recordKey);
+        if (overlay.isRemoval(write)) cache.delete(recordKey);
         else cache.setWritten(recordKey, record);
       }
       if (turn % 2 === 1) await nextTurn();
@@ -406,50 +296,4 @@ export class Applier {
     this.#waiters = this.#waiters.filter((waiter) => waiter.position > position);
     for (const waiter of due) waiter.settle(undefined);
   }
-}
-
-/** The first of these entries that make one batch. */
-function portionOf(entries: readonly OverlayEntry[]): OverlayEntry[] {
-  const portion: OverlayEntry[] = [];
-  let writes = 0;
-  let bytes = 0;
-  for (const entry of entries) {
-    writes += entry.writeCount;
-    bytes += entry.bytes;
-    if (portion.length > 0 && (writes > maxBatchWrites || bytes > maxBatchBytes)) break;
-    portion.push(entry);
-  }
-  return portion;
-}
-
-/** For a record of which only the digest is wanted. */
-function ignoreRow(): void {}
-
-function sumsOf(state: ViewState): Sums {
-  return {
-    recordCount: state.recordCount,
-    recordBytes: state.recordBytes,
-    hash: ContentHash.parse(state.contentHash),
-  };
-}
-
-/** The writes that are not superseded up to a position, in turns of bounded work. */
-function planTurns(overlay: Overlay, entries: readonly OverlayEntry[], upTo: number): number[][] {
-  const turns: number[][] = [];
-  let turn: number[] = [];
-  let bytes = 0;
-  for (const entry of entries) {
-    let write = entry.firstWrite;
-    for (let count = entry.writeCount; count > 0; count--, write = writeAfter(write)) {
-      if (overlay.isSuperseded(write, upTo)) continue;
-      turn.push(write);
-      bytes += overlay.sizeOf(write);
-      if (turn.length < writesPerTurn && bytes < maxTurnBytes) continue;
-      turns.push(turn);
-      turn = [];
-      bytes = 0;
-    }
-  }
-  if (turn.length > 0) turns.push(turn);
-  return turns;
 }

@@ -6,7 +6,7 @@ import { ClassicLevel } from 'classic-level';
 import { damaged } from './damage.ts';
 import { describeSystemError, diskError } from './disk.ts';
 import type { LevelIterator } from './level-view.ts';
-import { LevelView } from './level-view.ts';
+import { closedError, LevelView } from './level-view.ts';
 import { NodeDisk } from './node-disk.ts';
 import type { ViewBatch, ViewDatabase, ViewStorage } from './view-database.ts';
 
@@ -101,15 +101,17 @@ export async function openClassic(path: string, options: object = levelOptions):
 }
 
 function openView(level: Classic, path: string): ViewDatabase {
+  const toError = (caught: unknown): EdisError => closedError(caught) ?? viewError(path, caught);
   return new LevelView({
     level,
-    getSync: (key) => {
+    getSync: (key, snapshot) => {
       try {
-        return level.getSync(key);
+        return snapshot === undefined ? level.getSync(key) : level.getSync(key, { snapshot });
       } catch (caught) {
-        throw viewError(path, caught);
+        throw toError(caught);
       }
     },
+    toError,
     iterator: (from: Uint8Array, to: Uint8Array, snapshot: AbstractSnapshot): LevelIterator =>
       level.iterator({ gte: from, lt: to, snapshot, highWaterMarkBytes: iteratorPortionBytes }),
     batch: () => new ClassicBatch(level, path),

@@ -1,16 +1,18 @@
 import { crc32 } from 'node:zlib';
-import type { ByteString, RememberedClient, RememberedOperation } from '@edis/core';
+import type { ByteString, RememberedClient, RememberedKind, RememberedOperation } from '@edis/core';
 import { readUint64, writeBytes, writeUint64 } from './wire.ts';
 
 /**
  * What a shard remembers of one client's writes, as a row of the view.
  *
  * Key: 0x03, client id. Value: u64 completedBelow, u64 last timestamp, u32 count, per operation u64 sequence, u64
- * version, u64 position, u16 slot, u8 kind (1 put, 2 delete), u8 existed; u32 CRC-32 over key and all before it.
+ * version, u64 position, i64 answer, u16 slot, u8 kind (place in `kinds`), u8 existed; u32 CRC-32 over key and all
+ * before it.
  */
 export const clientPrefix = 3;
 const headBytes = 20;
-const operationBytes = 28;
+const operationBytes = 36;
+const kinds: readonly RememberedKind[] = ['put', 'delete', 'increment', 'append', 'expire'];
 
 export function clientRowKey(client: ByteString): Buffer {
   const row = Buffer.allocUnsafe(1 + client.length);
@@ -31,9 +33,10 @@ export function encodeClientRow(stored: RememberedClient): Buffer {
     writeUint64(view, at, operation.sequence);
     writeUint64(view, at + 8, operation.version);
     writeUint64(view, at + 16, operation.position);
-    view.setUint16(at + 24, operation.slot, true);
-    view.setUint8(at + 26, operation.kind === 'put' ? 1 : 2);
-    view.setUint8(at + 27, operation.existed ? 1 : 0);
+    view.setBigInt64(at + 24, operation.answer, true);
+    view.setUint16(at + 32, operation.slot, true);
+    view.setUint8(at + 34, kinds.indexOf(operation.kind));
+    view.setUint8(at + 35, operation.existed ? 1 : 0);
     at += operationBytes;
   }
   view.setUint32(end, crc32(row.subarray(0, end), crc32(clientRowKey(stored.client))), true);
@@ -50,13 +53,16 @@ export function decodeClientRow(key: Uint8Array, row: Uint8Array): RememberedCli
   if (end !== headBytes + count * operationBytes) return undefined;
   const operations: RememberedOperation[] = [];
   for (let at = headBytes; at < end; at += operationBytes) {
+    const kind = kinds[view.getUint8(at + 34)];
+    if (kind === undefined) return undefined;
     operations.push({
       sequence: readUint64(view, at),
-      slot: view.getUint16(at + 24, true),
-      kind: view.getUint8(at + 26) === 1 ? 'put' : 'delete',
+      slot: view.getUint16(at + 32, true),
+      kind,
       version: readUint64(view, at + 8),
       position: readUint64(view, at + 16),
-      existed: view.getUint8(at + 27) === 1,
+      existed: view.getUint8(at + 35) === 1,
+      answer: view.getBigInt64(at + 24, true),
     });
   }
   const client = Buffer.from(key.buffer, key.byteOffset + 1, key.length - 1).toString('latin1');

@@ -1,8 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DigestTable } from './digest-table.ts';
+import type { Digest } from './record-row.ts';
 
-const step = fc.record({ key: fc.integer({ min: 0, max: 9000 }), remove: fc.boolean(), size: fc.integer({ min: 1 }) });
+const step = fc.record({
+  key: fc.integer({ min: 0, max: 9000 }),
+  remove: fc.boolean(),
+  size: fc.integer({ min: 1, max: 2 ** 29 }),
+});
+
+function digest(size: number, highLane: number, lowLane: number): Digest {
+  return { size, highLane, lowLane, derives: size % 3 === 0 };
+}
 
 describe('the digest table', () => {
   test('knows what a map knows while it is complete', () => {
@@ -11,22 +20,21 @@ describe('the digest table', () => {
         const table = new DigestTable(10_000_000, seed, true);
         const known = new Map<string, number>();
         // Enough others that it has to grow.
-        for (let index = 0; index < 5000; index++) table.set(`other-${index}`, 1, index, ~index);
+        for (let index = 0; index < 5000; index++) table.set(`other-${index}`, digest(1, index, ~index));
         for (const { key, remove, size } of steps) {
           const name = `key-${key % 50}`;
           if (remove) {
             table.delete(name);
             known.delete(name);
           } else {
-            table.set(name, size, -size | 0, size ^ 5);
+            table.set(name, digest(size, -size | 0, size ^ 5));
             known.set(name, size);
           }
         }
         for (let key = 0; key < 50; key++) {
           const size = known.get(`key-${key}`);
           expect(table.find(`key-${key}`)).toBe(size !== undefined);
-          if (size !== undefined)
-            expect([table.size, table.highLane, table.lowLane]).toEqual([size, -size | 0, size ^ 5]);
+          if (size !== undefined) expect(table).toMatchObject(digest(size, -size | 0, size ^ 5));
         }
         expect(table.count).toBe(5000 + known.size);
         expect(table.complete).toBe(true);
@@ -37,7 +45,7 @@ describe('the digest table', () => {
 
   test('at its bound it forgets others, says so, and never errs about what it has', () => {
     const table = new DigestTable(4096 * 24, 1, true);
-    for (let index = 0; index < 20_000; index++) table.set(`key-${index}`, index + 1, index, index);
+    for (let index = 0; index < 20_000; index++) table.set(`key-${index}`, digest(index + 1, index, index));
     expect(table.complete).toBe(false);
     expect(table.bytes).toBe(4096 * 24);
     let found = 0;

@@ -1,3 +1,4 @@
+import type { Digest } from './record-row.ts';
 import type { RecordKey } from './stored-record.ts';
 
 /**
@@ -13,12 +14,14 @@ import type { RecordKey } from './stored-record.ts';
 /** Digests of 1.5 million records. */
 export const digestBytesMax: number = 48 * 1024 * 1024;
 const fieldsPerSlot = 6;
+/** In the field of the size, which no record comes near: rows are derived from the record. */
+const derivesBit = 1 << 30;
 const initialSlots = 4096;
 /** Fuller than this, searches get long; the table then grows by half. */
 const maxLoad = 0.75;
 const growth = 1.5;
 
-export class DigestTable {
+export class DigestTable implements Digest {
   readonly #maxSlots: number;
   readonly #seed: number;
   #slots = initialSlots;
@@ -36,6 +39,7 @@ export class DigestTable {
   size = 0;
   highLane = 0;
   lowLane = 0;
+  derives = false;
 
   /** @param complete whether the view has no records yet */
   constructor(maxBytes: number, seed: number, complete: boolean) {
@@ -72,21 +76,23 @@ export class DigestTable {
     this.#complete = complete;
   }
 
-  /** Whether it has the record; `size`, `highLane` and `lowLane` are then set, until the next call. */
+  /** Whether it has the record; its digest is then set, until the next call. */
   find(recordKey: RecordKey): boolean {
     this.#hash(recordKey);
     const at = this.#search();
     this.#found = recordKey;
     this.#foundAt = at;
     const fields = this.#fields;
-    this.size = fields[at + 5] ?? 0;
-    if (this.size === 0) return false;
+    const size = fields[at + 5] ?? 0;
+    if (size === 0) return false;
+    this.size = size & ~derivesBit;
+    this.derives = (size & derivesBit) !== 0;
     this.highLane = fields[at + 3] ?? 0;
     this.lowLane = fields[at + 4] ?? 0;
     return true;
   }
 
-  set(recordKey: RecordKey, size: number, highLane: number, lowLane: number): void {
+  set(recordKey: RecordKey, { size, highLane, lowLane, derives }: Digest): void {
     // Most records are looked for just before they are replaced.
     const known = this.#found === recordKey;
     if (!known) this.#hash(recordKey);
@@ -96,7 +102,7 @@ export class DigestTable {
       if (this.#count + 1 > this.#slots * maxLoad) at = this.#makeRoom();
       else this.#count++;
     }
-    this.#put(at, this.#first, this.#second, this.#third, highLane, lowLane, size);
+    this.#put(at, this.#first, this.#second, this.#third, highLane, lowLane, derives ? size | derivesBit : size);
   }
 
   delete(recordKey: RecordKey): void {

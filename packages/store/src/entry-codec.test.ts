@@ -1,15 +1,17 @@
-import { EdisError } from '@edis/core';
+import { defaultKeyspaceSettings, EdisError } from '@edis/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeEntry, encodeEntry } from './entry-codec.ts';
 import type { Entry, LoggedOperation } from './logged-operation.ts';
-import { entryOf, putOf } from './sample-entries.ts';
+import { deleteOf, entryOf, keyspaceOf, putOf } from './sample-entries.ts';
 
 const fault = (what: string): EdisError => new EdisError('protocol', what);
 const byteString = (maxLength: number): fc.Arbitrary<string> =>
   fc.uint8Array({ minLength: 1, maxLength }).map((bytes) => Buffer.from(bytes).toString('latin1'));
 const client = fc.constantFrom('0123456789abcdef', 'fedcba9876543210', '\u00ff'.repeat(16));
 const metadata = fc.option(fc.dictionary(fc.string(), fc.string()), { nil: undefined });
+
+const answers = [0n, 1n, -1n, 2n ** 63n - 1n, -(2n ** 63n)];
 
 const operation: fc.Arbitrary<LoggedOperation> = fc.oneof(
   fc
@@ -28,11 +30,16 @@ const operation: fc.Arbitrary<LoggedOperation> = fc.oneof(
         expiresAtMs: expires,
         client: id ?? '',
         sequence: id === null ? 0 : n,
+        origin: id === null ? 'put' : ((['put', 'increment', 'append', 'expire'] as const)[n % 4] ?? 'put'),
+        answer: answers[n % answers.length] ?? 0n,
         slot: n % 16_384,
         keyspace: 1 + (n % 1000),
       }),
     ),
-  byteString(40).map((key) => putOf(key, '', { kind: 'delete' })),
+  byteString(40).map((key) => deleteOf(key)),
+  byteString(40).map((key) => deleteOf(key, { kind: 'expire' })),
+  fc.constant(putOf('', '', { kind: 'drop', keyspace: 7, slot: 0 })),
+  fc.constant(keyspaceOf(7, 'users', defaultKeyspaceSettings)),
   fc.constant(putOf('', '', { kind: 'open', keyspace: 0, slot: 0 })),
 );
 

@@ -1,5 +1,6 @@
-import type { ByteString, Bytes, EdisError, Metadata } from '@edis/core';
+import type { ByteString, Bytes, EdisError, Metadata, RememberedKind } from '@edis/core';
 import { unreachable } from '@edis/core';
+import { decodeKeyspaceValue } from './keyspace-value.ts';
 import type { Entry, LoggedKind, LoggedOperation } from './logged-operation.ts';
 import { decodeMetadata, encodeMetadata } from './metadata-codec.ts';
 import { maxStringValueBytes } from './stored-record.ts';
@@ -11,7 +12,7 @@ import { byteLength, readUint64, writeBytes, writeUint64 } from './wire.ts';
  * Guarantees: decode(encode(entry)) is the entry; decoding never reads outside the body, and refuses whatever encoding
  * cannot have made. Decoded operations pin nothing of the body.
  */
-const format = 1;
+const format = 2;
 /** Before the clients of an entry. */
 export const bodyHeadBytes = 32;
 const clientIdBytes = 16;
@@ -21,13 +22,46 @@ export const operationHeadBytes = 12;
 const valueLengthBytes = 4;
 export const metadataFlag = 1;
 export const expiryFlag = 2;
-const knownFlags = metadataFlag | expiryFlag;
+export const answerFlag = 4;
+/** Two bits: what the client asked for, when that is not what the kind says. */
+const originShift = 4;
+const originMask = 0x30;
+const knownFlags = metadataFlag | expiryFlag | answerFlag | originMask;
 const maxUint16 = 0xffff;
 
 /** Makes the error for a malformed body, which is a peer's fault or the disk's. */
 export type CodecFault = (what: string) => EdisError;
 
-const kindCodes: Readonly<Record<LoggedKind, number>> = { put: 1, delete: 2, open: 3 };
+const kindCodes: Readonly<Record<LoggedKind, number>> = {
+  put: 1,
+  delete: 2,
+  open: 3,
+  expire: 4,
+  keyspace: 5,
+  drop: 6,
+};
+
+/** In the bits of the flags. 0: as the kind says. */
+const originCodes: Readonly<Record<RememberedKind, number>> = {
+  put: 0,
+  delete: 0,
+  increment: 1 << originShift,
+  append: 2 << originShift,
+  expire: 3 << originShift,
+};
+
+function originOf(kind: LoggedKind, flags: number): RememberedKind {
+  switch ((flags & originMask) >> originShift) {
+    case 1:
+      return 'increment';
+    case 2:
+      return 'append';
+    case 3:
+      return 'expire';
+    default:
+      return kind === 'delete' || kind === 'expire' ? 'delete' : 'put';
+  }
+}
 
 function kindOf(code: number, fault: CodecFault): LoggedKind {
   switch (code) {
@@ -37,6 +71,12 @@ function kindOf(code: number, fault: CodecFault): LoggedKind {
       return 'delete';
     case 3:
       return 'open';
+    case 4:
+      return 'expire';
+    case 5:
+      return 'keyspace';
+    case 6:
+      return 'drop';
     default:
       throw fault(`unknown operation kind ${code}`);
   }
@@ -75,6 +115,7 @@ function planEntry(entry: Entry): Plan {
     size += operationHeadBytes + valueLengthBytes + operation.key.length + byteLength(operation.value);
     if (operation.client !== '') size += 8;
     if (operation.expiresAtMs !== 0) size += 8;
+    if (operation.answer !== 0n) size += 8;
     if (operation.metadata !== undefined) {
       const encoded = encodeMetadata(operation.metadata);
       metadata.push(encoded);
@@ -94,7 +135,12 @@ function writeOperation(
 ): number {
   let at = start;
   const valueLength = byteLength(operation.value);
-  const flags = (metadata === undefined ? 0 : metadataFlag) | (operation.expiresAtMs === 0 ? 0 : expiryFlag);
+  const hasAnswer = operation.answer !== 0n;
+  const flags =
+    (metadata === undefined ? 0 : metadataFlag) |
+    (operation.expiresAtMs === 0 ? 0 : expiryFlag) |
+    (hasAnswer ? answerFlag : 0) |
+    (operation.origin === 'put' || clientIndex === 0 ? 0 : originCodes[operation.origin]);
   view.setUint8(at, kindCodes[operation.kind]);
   view.setUint8(at + 1, flags);
   view.setUint16(at + 2, operation.slot, true);
@@ -108,6 +154,10 @@ function writeOperation(
   }
   if (operation.expiresAtMs !== 0) {
     writeUint64(view, at, operation.expiresAtMs);
+    at += 8;
+  }
+  if (hasAnswer) {
+    view.setBigInt64(at, operation.answer, true);
     at += 8;
   }
   view.setUint32(at, valueLength, true);
@@ -220,6 +270,7 @@ function readOperation(reader: BodyReader, clients: readonly ByteString[]): Logg
   if (client === undefined) throw fault(`an operation names client ${clientIndex} of ${clients.length}`);
   const sequence = clientIndex === 0 ? 0 : reader.uint64(reader.take(8));
   const expiresAtMs = (flags & expiryFlag) === 0 ? 0 : reader.uint64(reader.take(8));
+  const answer = (flags & answerFlag) === 0 ? 0n : view.getBigInt64(reader.take(8), true);
   const valueLength = view.getUint32(reader.take(valueLengthBytes), true);
   const metadataLength = (flags & metadataFlag) === 0 ? 0 : view.getUint32(reader.take(4), true);
   const key = reader.string(view.getUint16(head + 8, true));
@@ -240,6 +291,8 @@ function readOperation(reader: BodyReader, clients: readonly ByteString[]): Logg
     expiresAtMs,
     client,
     sequence,
+    origin: originOf(kind, flags),
+    answer,
   };
 }
 
@@ -249,11 +302,17 @@ function checkKind(kind: LoggedKind, key: ByteString, value: Bytes, fault: Codec
       if (key.length === 0) throw fault('a put has no key');
       return;
     case 'delete':
-      if (key.length === 0) throw fault('a delete has no key');
-      if (value.length !== 0) throw fault('a delete has a value');
+    case 'expire':
+      if (key.length === 0) throw fault('a removal has no key');
+      if (value.length !== 0) throw fault('a removal has a value');
       return;
     case 'open':
-      if (key.length !== 0 || value.length !== 0) throw fault('an opening operation has a key or a value');
+    case 'drop':
+      if (key.length !== 0 || value.length !== 0) throw fault('an operation that takes neither has a key or a value');
+      return;
+    case 'keyspace':
+      if (key.length !== 0) throw fault('the operation of a keyspace has a key');
+      if (decodeKeyspaceValue(value) === undefined) throw fault('the settings of a keyspace cannot be read');
       return;
     default:
       unreachable(kind);

@@ -1,5 +1,6 @@
+import { EdisError } from '@edis/core';
 import type { AbstractIterator, AbstractLevel, AbstractSnapshot } from 'abstract-level';
-import type { ViewBatch, ViewDatabase, ViewRow, ViewSnapshot } from './view-database.ts';
+import type { RowPair, ViewBatch, ViewDatabase, ViewRow, ViewSnapshot } from './view-database.ts';
 
 /**
  * A view in an abstract-level database whose keys and values are byte arrays.
@@ -15,12 +16,16 @@ export type LevelIterator = AbstractIterator<Level, Uint8Array, Uint8Array>;
  * bytes.
  */
 const rowsPerPortion = 1000;
+/** The first portion: many readers want no more. */
+const firstRows = 128;
 
 /** What differs between the databases. */
 export interface LevelAccess {
   readonly level: Level;
   iterator(from: Uint8Array, to: Uint8Array, snapshot: AbstractSnapshot): LevelIterator;
-  getSync(key: Uint8Array): Uint8Array | undefined;
+  getSync(key: Uint8Array, snapshot?: AbstractSnapshot): Uint8Array | undefined;
+  /** What an operation failed with, as an error of ours. */
+  toError(caught: unknown): EdisError;
   batch(): ViewBatch;
 }
 
@@ -61,6 +66,39 @@ class LevelSnapshot implements ViewSnapshot {
     this.#snapshot = snapshot;
   }
 
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.#access.getSync(key, this.#snapshot);
+  }
+
+  async getMany(keys: Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    try {
+      return await this.#access.level.getMany(keys, { snapshot: this.#snapshot });
+    } catch (caught) {
+      throw this.#access.toError(caught);
+    }
+  }
+
+  async *portions(from: Uint8Array, to: Uint8Array): AsyncIterable<readonly RowPair[]> {
+    const iterator = this.#iterator(from, to);
+    try {
+      let next = await iterator.nextv(firstRows);
+      if (next.length === 0) return;
+      yield next;
+      next = await iterator.nextv(rowsPerPortion);
+      while (next.length > 0) {
+        const following = iterator.nextv(rowsPerPortion);
+        // It may fail while nobody waits for it; the failure is met below.
+        following.catch(() => {});
+        yield next;
+        next = await following;
+      }
+    } catch (caught) {
+      throw this.#access.toError(caught);
+    } finally {
+      await iterator.close();
+    }
+  }
+
   async *pages(from: Uint8Array, to: Uint8Array, maxBytes: number): AsyncIterable<ViewRow[]> {
     const iterator = this.#access.iterator(from, to, this.#snapshot);
     try {
@@ -86,7 +124,24 @@ class LevelSnapshot implements ViewSnapshot {
     }
   }
 
+  #iterator(from: Uint8Array, to: Uint8Array): LevelIterator {
+    try {
+      return this.#access.iterator(from, to, this.#snapshot);
+    } catch (caught) {
+      throw this.#access.toError(caught);
+    }
+  }
+
   close(): Promise<void> {
     return this.#snapshot.close();
   }
+}
+
+const closedCodes = new Set(['LEVEL_DATABASE_NOT_OPEN', 'LEVEL_ITERATOR_NOT_OPEN', 'LEVEL_SNAPSHOT_NOT_OPEN']);
+
+/** The error for a reader whose view was closed beneath it; undefined: it is something else. */
+export function closedError(caught: unknown): EdisError | undefined {
+  if (!(caught instanceof Error) || !('code' in caught) || !closedCodes.has(String(caught.code))) return undefined;
+  const message = 'the view was closed while it was read: the store is closed, or a snapshot has taken over';
+  return new EdisError('busy', message, { cause: caught, retryAfterMs: 50 });
 }

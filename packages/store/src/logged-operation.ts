@@ -1,15 +1,19 @@
-import type { ByteString, Bytes, Metadata } from '@edis/core';
+import type { ByteString, Bytes, Metadata, RememberedKind } from '@edis/core';
 
-export type LoggedKind = 'put' | 'delete' | 'open';
+/**
+ * `open`: a primary opens its epoch. `expire`: the record's deadline has passed; like a `delete`. `keyspace`: one that
+ * the shard learns of. `drop`: one that is no more; its records go by deletes that follow.
+ */
+export type LoggedKind = 'put' | 'delete' | 'open' | 'expire' | 'keyspace' | 'drop';
 
 /** One operation of a log entry. Made with all fields, in this order: one hidden class keeps the hot paths fast. */
 export interface LoggedOperation {
-  /** `open`: a primary opens its epoch; it has no key. A `delete` is logged only when there was a record. */
+  /** A `delete` or `expire` is logged only when there was a record. `open`, `keyspace` and `drop` have no key. */
   readonly kind: LoggedKind;
   readonly keyspace: number;
   readonly slot: number;
   readonly key: ByteString;
-  /** '' for delete and open. */
+  /** Of a `keyspace`: see encodeKeyspaceValue. '' for all others but puts. */
   readonly value: Bytes;
   readonly metadata: Metadata | undefined;
   /** Milliseconds since the Unix epoch; 0: never. */
@@ -17,6 +21,10 @@ export interface LoggedOperation {
   /** 16 bytes, or '': no operation id. */
   readonly client: ByteString;
   readonly sequence: number;
+  /** What the client asked for, by which a repeated write is answered; of no meaning without an operation id. */
+  readonly origin: RememberedKind;
+  /** What the answer said besides (see RememberedOperation); 0n: nothing. 64 bits, signed. */
+  readonly answer: bigint;
 }
 
 /** One commit group. Operation i has the version `timestamp + i`. */

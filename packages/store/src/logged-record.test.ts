@@ -21,6 +21,7 @@ const put: fc.Arbitrary<LoggedOperation> = fc
     expiresAtMs: fc.constantFrom(0, 1_900_000_000_123),
     client: fc.constantFrom('', 'a'.repeat(16), 'b'.repeat(16)),
     sequence: fc.constant(5),
+    answer: fc.constantFrom(0n, -3n),
   })
   .chain((change) => bytes(1, 300).map((key) => putOf(key, '', change)));
 

@@ -1,8 +1,9 @@
-import type { Bytes, Metadata } from '@edis/core';
+import type { ByteString, Bytes, Metadata } from '@edis/core';
 import { defaultKeyspaceId } from '@edis/core';
 import './buffer-methods.ts';
 import { damaged } from './damage.ts';
-import { bodyHeadBytes, clientBytes, expiryFlag, metadataFlag, operationHeadBytes } from './entry-codec.ts';
+import type { Derivation, KeyPlace } from './derived-rows.ts';
+import { answerFlag, bodyHeadBytes, clientBytes, expiryFlag, metadataFlag, operationHeadBytes } from './entry-codec.ts';
 import { decodeMetadata } from './metadata-codec.ts';
 import type { RecordKey, StoredRecord } from './stored-record.ts';
 import { maxStringValueBytes, recordKeyOf } from './stored-record.ts';
@@ -36,6 +37,7 @@ export class LoggedRecord {
       this.expiresAtMs = readUint64(new DataView(body.buffer, body.byteOffset, body.byteLength), at);
       at += 8;
     }
+    if ((flags & answerFlag) !== 0) at += 8;
     const valueLength = uint32At(body, at);
     at += 4;
     let metadataLength = 0;
@@ -70,6 +72,25 @@ export class LoggedRecord {
     return decodeMetadata(this.body.subarray(this.valueEnd, this.metadataEnd), (what) =>
       damaged(`the metadata of a logged write cannot be read: ${what}`),
     );
+  }
+
+  /** Metadata as the entry has it; '' for none. */
+  encodedMetadata(): ByteString {
+    return this.hasMetadata ? this.body.latin1Slice(this.valueEnd, this.metadataEnd) : '';
+  }
+
+  /** Whether other rows of the view follow from it. */
+  get derives(): boolean {
+    return this.hasMetadata || this.expiresAtMs !== 0;
+  }
+
+  derivation(): Derivation {
+    const { body, valueEnd, metadataEnd, expiresAtMs } = this;
+    return { bytes: body, start: valueEnd, end: metadataEnd, expiresAtMs };
+  }
+
+  keyPlace(): KeyPlace {
+    return { keyspace: this.keyspace, bytes: this.body, start: this.keyStart, end: this.valueStart };
   }
 
   record(): StoredRecord {

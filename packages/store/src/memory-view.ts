@@ -1,7 +1,7 @@
 import { EdisError } from '@edis/core';
 import type { AbstractSnapshot } from 'abstract-level';
 import { MemoryLevel } from 'memory-level';
-import { LevelView } from './level-view.ts';
+import { closedError, LevelView } from './level-view.ts';
 import type { ViewBatch, ViewDatabase, ViewStorage } from './view-database.ts';
 
 /**
@@ -71,7 +71,8 @@ export class MemoryViewStorage implements ViewStorage {
     const generation = this.#generation;
     return new LevelView({
       level,
-      getSync: (key) => level.getSync(key),
+      getSync: (key, snapshot) => (snapshot === undefined ? level.getSync(key) : level.getSync(key, { snapshot })),
+      toError: (caught) => closedError(caught) ?? EdisError.from(caught, 'internal'),
       iterator: (from: Uint8Array, to: Uint8Array, snapshot: AbstractSnapshot) =>
         level.iterator({ gte: from, lt: to, snapshot }),
       batch: () => this.#batch(stored, level, path, generation),

@@ -50,7 +50,7 @@ const minWarmedWrites = 8;
 const fieldCount = 16;
 const startField = 0;
 const sizeField = 1;
-/** Twice the operation's place in its entry, and one more for a delete. */
+/** Twice the operation's place in its entry, and one more for a removal. */
 const placeField = 2;
 const olderField = 3;
 const newerField = 4;
@@ -139,11 +139,11 @@ export class Overlay {
     for (const { kind, keyspace, key } of operations) {
       written.load(body, start, 0);
       const end = written.metadataEnd;
-      if (kind !== 'open') {
+      if (kind === 'put' || kind === 'delete' || kind === 'expire') {
         const recordKey = recordKeyOf(keyspace, key);
         // Reading bytes costs a fraction of what reading a string's characters does.
         const hash = recordKey === key ? this.#hashBytes(body, written.keyStart, key.length) : this.#hash(recordKey);
-        this.#add(recordKey, hash, position, start, end - start, place * 2 + (kind === 'delete' ? 1 : 0));
+        this.#add(recordKey, hash, position, start, end - start, place * 2 + (kind === 'put' ? 0 : 1));
       }
       start = end;
       place++;
@@ -182,7 +182,7 @@ export class Overlay {
     while (write !== none && this.#positionOf(write) > upTo) write = this.#field(write, olderField);
     if (write === none) return undefined;
     return {
-      record: this.isDelete(write) ? undefined : this.read(write).record(),
+      record: this.isRemoval(write) ? undefined : this.read(write).record(),
       position: this.#positionOf(write),
     };
   }
@@ -193,7 +193,7 @@ export class Overlay {
     return newer !== none && this.#positionOf(newer) <= upTo;
   }
 
-  isDelete(write: number): boolean {
+  isRemoval(write: number): boolean {
     return (this.#field(write, placeField) & 1) === 1;
   }
 

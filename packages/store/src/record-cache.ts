@@ -1,5 +1,9 @@
+import type { ByteString, Bytes } from '@edis/core';
+import { EdisError } from '@edis/core';
 import { LRUCache } from 'lru-cache';
+import type { Derivation } from './derived-rows.ts';
 import type { LoggedRecord } from './logged-record.ts';
+import { decodeMetadata, encodeMetadata } from './metadata-codec.ts';
 import type { PackedRecord } from './record-packer.ts';
 import { RecordPacker } from './record-packer.ts';
 import type { RecordKey, StoredRecord } from './stored-record.ts';
@@ -17,6 +21,9 @@ const slotOverheadBytes = 80;
 /** A record that is kept as an object, with its boxed version, costs as much more; one that is packed, its holder. */
 const objectOverheadBytes = 90;
 const holderOverheadBytes = 32;
+/** With what it costs once it is read; the metadata itself then counts twice. */
+const loggedOverheadBytes = 160;
+const noBytes = Buffer.alloc(0);
 
 /** Holds a packed record, so that a newer one of the same size can take its place without the library's bookkeeping. */
 class PackedHolder {
@@ -27,11 +34,44 @@ class PackedHolder {
   }
 }
 
+/** Holds a record as it was logged, metadata encoded: most are written again before they are read. */
+class LoggedHolder {
+  readonly value: Bytes;
+  readonly encodedMetadata: ByteString;
+  readonly version: number;
+  readonly expiresAtMs: number;
+  /** Once it has been read. */
+  #record: StoredRecord | undefined;
+
+  constructor(written: LoggedRecord) {
+    this.value = compactValue(written.value());
+    this.encodedMetadata = written.encodedMetadata();
+    this.version = written.version;
+    this.expiresAtMs = written.expiresAtMs;
+  }
+
+  record(): StoredRecord {
+    if (this.#record === undefined) {
+      const { value, encodedMetadata, version, expiresAtMs } = this;
+      const metadata =
+        encodedMetadata === '' ? undefined : decodeMetadata(Buffer.from(encodedMetadata, 'latin1'), fault);
+      this.#record = { value, metadata, version, expiresAtMs };
+    }
+    return this.#record;
+  }
+}
+
+function fault(what: string): EdisError {
+  return new EdisError('internal', `the metadata of a cached record cannot be read: ${what}`);
+}
+
+type Holder = PackedHolder | LoggedHolder | StoredRecord;
+
 /** From this share of its budget on it counts as full: the next record might push another one out. */
 const fullShare = 0.98;
 
 export class RecordCache {
-  readonly #records: LRUCache<RecordKey, PackedHolder | StoredRecord>;
+  readonly #records: LRUCache<RecordKey, Holder>;
   readonly #fullBytes: number;
   readonly #packer = new RecordPacker();
   hitCount = 0;
@@ -40,7 +80,7 @@ export class RecordCache {
   /** @param maxBytes 0: nothing is kept */
   constructor(maxBytes: number) {
     this.#fullBytes = maxBytes * fullShare;
-    this.#records = new LRUCache<RecordKey, PackedHolder | StoredRecord>({
+    this.#records = new LRUCache<RecordKey, Holder>({
       maxSize: Math.max(1, maxBytes),
       // A record that would push out a large part of the others is not worth it.
       maxEntrySize: Math.max(1, Math.floor(maxBytes / 8)),
@@ -68,6 +108,20 @@ export class RecordCache {
     return this.#unpacked(this.#records.peek(recordKey));
   }
 
+  /** What other rows of the view follow from; undefined when it does not have the record. Does not count as a use. */
+  peekDerivation(recordKey: RecordKey): Derivation | undefined {
+    const held = this.#records.peek(recordKey);
+    if (held === undefined) return undefined;
+    if (held instanceof PackedHolder) return { bytes: noBytes, start: 0, end: 0, expiresAtMs: 0 };
+    const bytes =
+      held instanceof LoggedHolder
+        ? Buffer.from(held.encodedMetadata, 'latin1')
+        : held.metadata === undefined
+          ? noBytes
+          : encodeMetadata(held.metadata);
+    return { bytes, start: 0, end: bytes.length, expiresAtMs: held.expiresAtMs };
+  }
+
   set(recordKey: RecordKey, keyspace: number, record: StoredRecord): void {
     const packed = this.#packer.pack(record);
     const older = this.#records.peek(recordKey);
@@ -92,18 +146,21 @@ export class RecordCache {
     if (!this.#isFull || this.#records.has(recordKey)) this.#setLogged(recordKey, written);
   }
 
-  #unpacked(record: PackedHolder | StoredRecord | undefined): StoredRecord | undefined {
-    return record instanceof PackedHolder ? this.#packer.unpack(record.packed) : record;
+  #unpacked(record: Holder | undefined): StoredRecord | undefined {
+    if (record instanceof PackedHolder) return this.#packer.unpack(record.packed);
+    return record instanceof LoggedHolder ? record.record() : record;
   }
 
   #setLogged(recordKey: RecordKey, written: LoggedRecord): void {
-    const { keyspace, version, expiresAtMs } = written;
-    this.set(recordKey, keyspace, {
-      value: compactValue(written.value()),
-      metadata: written.metadata(),
-      version,
-      expiresAtMs,
-    });
+    const { keyspace, version } = written;
+    if (written.derives) {
+      const holder = new LoggedHolder(written);
+      const size = contentBytes(recordKey, keyspace, holder.value, undefined) + 2 * holder.encodedMetadata.length;
+      this.#records.set(recordKey, holder, { size: slotOverheadBytes + size + loggedOverheadBytes });
+      return;
+    }
+    const value = compactValue(written.value());
+    this.set(recordKey, keyspace, { value, metadata: undefined, version, expiresAtMs: 0 });
   }
 
   get #isFull(): boolean {

@@ -2,10 +2,13 @@ import { crc32 } from 'node:zlib';
 import type { ByteString, EdisError, Metadata } from '@edis/core';
 import { laneOfBytes, laneOfChecksum } from './content-hash.ts';
 import { damaged } from './damage.ts';
+import type { Derivation, KeyPlace } from './derived-rows.ts';
 import type { LoggedRecord } from './logged-record.ts';
 import { decodeMetadata, encodeMetadata } from './metadata-codec.ts';
+import './buffer-methods.ts';
 import type { StoredRecord } from './stored-record.ts';
 import { compactValue, maxStringValueBytes } from './stored-record.ts';
+import type { ViewRecord } from './view-reader.ts';
 import { asBuffer, copyBytes, readUint64, writeBytes, writeUint64 } from './wire.ts';
 
 /**
@@ -33,6 +36,8 @@ export interface Digest {
   readonly size: number;
   readonly highLane: number;
   readonly lowLane: number;
+  /** It has metadata or a deadline: other rows of the view follow from it. */
+  readonly derives: boolean;
 }
 
 /** Encodes and decodes rows in memory that it uses again for each: what it returns is good until its next call. */
@@ -42,6 +47,7 @@ export class RecordRows implements Digest {
   size = 0;
   highLane = 0;
   lowLane = 0;
+  derives = false;
   #scratch = Buffer.allocUnsafeSlow(initialScratchBytes);
   #view = new DataView(this.#scratch.buffer);
 
@@ -86,6 +92,7 @@ export class RecordRows implements Digest {
       at = writeBytes(scratch, at + 4, metadata);
     }
     at = writeBytes(scratch, at, record.value);
+    this.derives = metadata !== undefined || record.expiresAtMs !== 0;
     this.#finish(key.length + record.value.length + metadataBytes, keyEnd, at, take);
   }
 
@@ -112,6 +119,7 @@ export class RecordRows implements Digest {
       at = copyBytes(scratch, at + 4, body, valueEnd, metadataEnd);
     }
     at = copyBytes(scratch, at, body, valueStart, valueEnd);
+    this.derives = hasMetadata || expiresAtMs !== 0;
     this.#finish(size, keyEnd, at, take);
   }
 
@@ -126,7 +134,33 @@ export class RecordRows implements Digest {
 
   /** Reads a row that the view returned for this key; EdisError 'damaged' when its check fails. */
   decode(keyRow: Uint8Array, valueRow: Uint8Array): StoredRecord {
+    return this.#decode(keyRow, this.#load(keyRow, valueRow));
+  }
+
+  /** Reads a row of a scan, as decode does. */
+  decodeRow(keyRow: Uint8Array, valueRow: Uint8Array, keysOnly: boolean): ViewRecord {
     const rowEnd = this.#load(keyRow, valueRow);
+    const keyEnd = keyRow.length;
+    const scratch = this.#scratch;
+    const key = scratch.latin1Slice(keyHeadBytes, keyEnd);
+    const flags = scratch[keyEnd + 8] ?? 0;
+    if (flags === 0) {
+      const version = readUint64(this.#view, keyEnd);
+      if (keysOnly) return { key, value: '', metadata: undefined, version, expiresAtMs: 0 };
+      if (rowEnd - keyEnd - 9 <= maxStringValueBytes) {
+        const value = scratch.latin1Slice(keyEnd + 9, rowEnd);
+        return { key, value, metadata: undefined, version, expiresAtMs: 0 };
+      }
+    } else if (keysOnly) {
+      const expiresAtMs = (flags & expiryFlag) === 0 ? 0 : readUint64(this.#view, keyEnd + 9);
+      return { key, value: '', metadata: undefined, version: readUint64(this.#view, keyEnd), expiresAtMs };
+    }
+    const { value, metadata, version, expiresAtMs } = this.#decode(keyRow, rowEnd);
+    return { key, value, metadata, version, expiresAtMs };
+  }
+
+  /** Reads the row in the scratch. */
+  #decode(keyRow: Uint8Array, rowEnd: number): StoredRecord {
     const scratch = this.#scratch;
     const keyEnd = keyRow.length;
     const flags = scratch[keyEnd + 8] ?? 0;
@@ -156,6 +190,7 @@ export class RecordRows implements Digest {
     const flags = this.#scratch[keyEnd + 8] ?? 0;
     const overhead = 9 + ((flags & expiryFlag) === 0 ? 0 : 8) + ((flags & metadataFlag) === 0 ? 0 : 4);
     const checksum = this.#view.getUint32(rowEnd, true);
+    this.derives = flags !== 0;
     this.#setDigest(rowEnd - keyHeadBytes - overhead, checksum, keyEnd, rowEnd);
     return this;
   }
@@ -199,6 +234,26 @@ export class RecordRows implements Digest {
     const key = JSON.stringify(asBuffer(keyRow).toString('latin1', keyHeadBytes));
     return damaged(`the record of key ${key.slice(0, 80)} in ${this.#path} fails its check`);
   }
+}
+
+/** Where the record's key lies in its key row. */
+export function keyPlaceOfRow(keyRow: Uint8Array): KeyPlace {
+  const bytes = asBuffer(keyRow);
+  return { keyspace: bytes.readUInt32BE(1), bytes, start: keyHeadBytes, end: bytes.length };
+}
+
+/** Metadata and deadline of a row whose check has been made. */
+export function derivationOfRow(valueRow: Uint8Array): Derivation {
+  const bytes = asBuffer(valueRow);
+  const flags = bytes[8] ?? 0;
+  let start = 9;
+  let expiresAtMs = 0;
+  if ((flags & expiryFlag) !== 0) {
+    expiresAtMs = readUint64(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), start);
+    start += 8;
+  }
+  if ((flags & metadataFlag) === 0) return { bytes, start, end: start, expiresAtMs };
+  return { bytes, start: start + 4, end: start + 4 + bytes.readUInt32LE(start), expiresAtMs };
 }
 
 /** Whether a row of the view is a record. */

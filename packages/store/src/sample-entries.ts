@@ -1,4 +1,5 @@
-import type { ByteString } from '@edis/core';
+import type { ByteString, KeyspaceSettings } from '@edis/core';
+import { encodeKeyspaceValue } from './keyspace-value.ts';
 import type { Entry, LoggedOperation } from './logged-operation.ts';
 
 /** Operations and entries for tests. */
@@ -13,12 +14,18 @@ export function putOf(key: ByteString, value: string, change: Partial<LoggedOper
     expiresAtMs: 0,
     client: '',
     sequence: 0,
+    origin: 'put',
+    answer: 0n,
     ...change,
   };
 }
 
 export function deleteOf(key: ByteString, change: Partial<LoggedOperation> = {}): LoggedOperation {
-  return putOf(key, '', { kind: 'delete', ...change });
+  return putOf(key, '', { kind: 'delete', origin: 'delete', ...change });
+}
+
+export function keyspaceOf(id: number, name: string, settings: KeyspaceSettings): LoggedOperation {
+  return putOf('', '', { kind: 'keyspace', keyspace: id, slot: 0, value: encodeKeyspaceValue(name, settings) });
 }
 
 export function entryOf(position: number, operations: readonly LoggedOperation[], change: Partial<Entry> = {}): Entry {

@@ -1,7 +1,12 @@
 import { clientPrefix } from './client-row.ts';
 import { ContentHash } from './content-hash.ts';
 import { damaged } from './damage.ts';
+import { checkDerivedRow, DerivedRows } from './derived-rows.ts';
+import { DerivedSum } from './derived-sum.ts';
+import { indexPrefix } from './index-row.ts';
+import { keyspacePrefix } from './keyspace-row.ts';
 import { isRecordRow, recordPrefix } from './record-row.ts';
+import type { StoredKeyspace } from './stored-keyspace.ts';
 import { nextTurn } from './turnstile.ts';
 import type { View } from './view.ts';
 import type { ViewSnapshot } from './view-database.ts';
@@ -17,8 +22,17 @@ export interface Scrub {
 /** Small pages: each is checked in one turn of the event loop. */
 const pageBytes = 128 * 1024;
 
-/** Reads every record; EdisError 'damaged' when one fails its check, or the sums differ from those kept. */
-export async function scrubView(view: View, state: ViewState, snapshot: ViewSnapshot): Promise<Scrub> {
+/**
+ * Reads every record, and every row that follows from one; EdisError 'damaged' when one fails its check, is missing or
+ * too many, or the sums differ from those kept.
+ */
+export async function scrubView(
+  view: View,
+  state: ViewState,
+  snapshot: ViewSnapshot,
+  keyspaces: ReadonlyMap<number, StoredKeyspace>,
+): Promise<Scrub> {
+  const derived = new DerivedSum(new DerivedRows(() => keyspaces));
   const hash = new ContentHash();
   let recordCount = 0;
   try {
@@ -29,6 +43,14 @@ export async function scrubView(view: View, state: ViewState, snapshot: ViewSnap
         const record = view.rows.digest(key, value);
         hash.add(record.highLane, record.lowLane);
         recordCount++;
+        if (record.derives) derived.addRecord(key, value);
+      }
+      await nextTurn();
+    }
+    for await (const page of snapshot.pages(Buffer.of(indexPrefix), Buffer.of(keyspacePrefix), pageBytes)) {
+      for (const { key, value } of page) {
+        if (!checkDerivedRow(key, value)) throw damaged(`a row of an index in ${view.path} fails its check`);
+        derived.addDerived(key, value);
       }
       await nextTurn();
     }
@@ -42,5 +64,6 @@ export async function scrubView(view: View, state: ViewState, snapshot: ViewSnap
         `at entry ${state.position}, it should have ${state.recordCount} with ${state.contentHash}`,
     );
   }
+  if (!derived.agrees) throw damaged(`the indexes in ${view.path} are not those of its records`);
   return { position: state.position, recordCount, contentHash };
 }

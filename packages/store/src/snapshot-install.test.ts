@@ -1,5 +1,6 @@
 import { EdisError } from '@edis/core';
 import { describe, expect, test } from 'vitest';
+import { recordPrefix } from './record-row.ts';
 import type { SnapshotSource } from './snapshot-source.ts';
 import type { Store } from './store.ts';
 import type { StoreEnvironment } from './store-environment.ts';
@@ -171,12 +172,15 @@ describe('installing a snapshot', () => {
     for await (const { keys, values } of snapshot.pages()) {
       for (const [index, key] of keys.entries()) rows.push({ key, value: values[index] ?? new Uint8Array() });
     }
-    const first = rows[0] ?? { key: new Uint8Array(), value: new Uint8Array() };
+    // Before the records come the rows of keyspaces.
+    const place = rows.findIndex((row) => row.key[0] === recordPrefix);
+    const first = rows[place] ?? { key: new Uint8Array(), value: new Uint8Array() };
     const flipped = Uint8Array.from(first.value, (byte, index) => (index === 12 ? byte ^ 1 : byte));
     const lacking = await target.beginInstall(snapshot.start);
+    const others = rows.filter((row) => row !== first);
     await lacking.addPage(
-      rows.slice(1).map((row) => row.key),
-      rows.slice(1).map((row) => row.value),
+      others.map((row) => row.key),
+      others.map((row) => row.value),
     );
     await expect(lacking.finish()).rejects.toThrow(/48 records .* announced 49/);
     for (const [key, value] of [

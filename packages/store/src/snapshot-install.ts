@@ -1,9 +1,14 @@
 import { EdisError } from '@edis/core';
 import { clientPrefix, decodeClientRow } from './client-row.ts';
 import { ContentHash } from './content-hash.ts';
+import { checkDerivedRow, DerivedRows } from './derived-rows.ts';
+import { DerivedSum } from './derived-sum.ts';
+import { decodeKeyspaceRow, keyspacePrefix } from './keyspace-row.ts';
 import type { Digest } from './record-row.ts';
-import { isRecordRow } from './record-row.ts';
+import { isRecordRow, keyPlaceOfRow } from './record-row.ts';
 import type { SnapshotStart } from './snapshot-source.ts';
+import type { StoredKeyspace } from './stored-keyspace.ts';
+import { defaultKeyspace } from './stored-keyspace.ts';
 import { nextTurn } from './turnstile.ts';
 import { View } from './view.ts';
 import type { ViewBatch, ViewDatabase, ViewStorage } from './view-database.ts';
@@ -36,6 +41,10 @@ export class SnapshotInstall {
   readonly #database: ViewDatabase;
   readonly #view: View;
   readonly #hash = new ContentHash();
+  readonly #keyspaces = new Map<number, StoredKeyspace>([[defaultKeyspace.id, defaultKeyspace]]);
+  readonly #derived = new DerivedSum(new DerivedRows(() => this.#keyspaces));
+  /** Records that keyspaces are said to have, less those that have come. */
+  readonly #missing = new Map<number, number>();
   #recordCount = 0;
   #recordBytes = 0;
   #batch: ViewBatch | undefined;
@@ -54,7 +63,10 @@ export class SnapshotInstall {
     return new SnapshotInstall(target, start, await target.views.open(target.nextPath));
   }
 
-  /** Takes rows, in any order; one call at a time. EdisError 'protocol' when they are not rows of a view. */
+  /**
+   * Takes rows: those of keyspaces first, the others in any order; one call at a time. EdisError 'protocol' when they
+   * are not rows of a view.
+   */
   async addPage(keys: readonly Uint8Array[], values: readonly Uint8Array[]): Promise<void> {
     if (this.#ended) throw new EdisError('closed', 'the snapshot is no longer being installed');
     if (keys.length !== values.length) {
@@ -79,9 +91,35 @@ export class SnapshotInstall {
       this.#recordCount++;
       this.#recordBytes += record.size;
       this.#hash.add(record.highLane, record.lowLane);
-    } else if (key[0] !== clientPrefix || decodeClientRow(key, value) === undefined) {
+      const { keyspace } = keyPlaceOfRow(key);
+      this.#missing.set(keyspace, (this.#missing.get(keyspace) ?? 0) - 1);
+      if (record.derives) this.#derived.addRecord(key, value);
+    } else if (!this.#checkOther(key, value)) {
       throw new EdisError('protocol', 'a row of the snapshot is damaged, or is none that a snapshot has');
     }
+  }
+
+  #checkOther(key: Uint8Array, value: Uint8Array): boolean {
+    if (key[0] === clientPrefix) return decodeClientRow(key, value) !== undefined;
+    if (key[0] === keyspacePrefix) {
+      const row = decodeKeyspaceRow(key, value);
+      if (row === undefined) return false;
+      if (row.keyspace !== undefined) this.#keyspaces.set(row.id, row.keyspace);
+      this.#missing.set(row.id, (this.#missing.get(row.id) ?? 0) + row.recordCount);
+      return true;
+    }
+    if (!checkDerivedRow(key, value)) return false;
+    this.#derived.addDerived(key, value);
+    return true;
+  }
+
+  /** What is wrong with the rows that go with the records; undefined: nothing. */
+  #fault(): string | undefined {
+    for (const [keyspace, count] of this.#missing) {
+      if (count !== 0)
+        return `${Math.abs(count)} records of keyspace ${keyspace} are ${count > 0 ? 'missing' : 'too many'}`;
+    }
+    return this.#derived.agrees ? undefined : 'its indexes are not those of its records';
   }
 
   #digest(key: Uint8Array, value: Uint8Array): Digest {
@@ -110,6 +148,11 @@ export class SnapshotInstall {
         `the snapshot arrived with ${this.#recordCount} records and content hash ${this.#hash.toString()}, ` +
           `its sender announced ${recordCount} and ${contentHash}`,
       );
+    }
+    const fault = this.#fault();
+    if (fault !== undefined) {
+      await this.abort();
+      throw new EdisError('protocol', `the snapshot arrived whole, but ${fault}`);
     }
     const state: ViewState = {
       position: position.position,

@@ -1,7 +1,8 @@
 import type { EpochStart, Position } from '@edis/core';
-import { clientPrefix } from './client-row.ts';
+import { keyspacePrefix } from './keyspace-row.ts';
 import { recordPrefix } from './record-row.ts';
-import type { ViewSnapshot } from './view-database.ts';
+import { keyspacePages } from './view.ts';
+import type { ViewRow, ViewSnapshot } from './view-database.ts';
 import type { ViewState } from './view-state.ts';
 
 /** What a snapshot is: the same as the wire's SnapshotStart. */
@@ -25,8 +26,8 @@ export interface SnapshotRows {
 const pageBytesMax = 1024 * 1024;
 
 /**
- * The view as it was at one moment: records and remembered operation ids. Pins the log behind it until it is
- * closed.
+ * The view as it was at one moment: keyspaces, records, what follows from them, and remembered operation ids. Pins
+ * the log behind it until it is closed.
  */
 export class SnapshotSource {
   readonly start: SnapshotStart;
@@ -48,10 +49,10 @@ export class SnapshotSource {
 
   /** The rows, read as they are asked for. */
   async *pages(): AsyncIterableIterator<SnapshotRows> {
-    const to = Buffer.of(clientPrefix + 1);
-    for await (const page of this.#snapshot.pages(Buffer.of(recordPrefix), to, pageBytesMax)) {
-      yield { keys: page.map((row) => row.key), values: page.map((row) => row.value) };
-    }
+    // By the settings of the keyspaces, the receiver knows which rows follow from a record.
+    for await (const page of keyspacePages(this.#snapshot)) yield rowsOf(page);
+    const to = Buffer.of(keyspacePrefix);
+    for await (const page of this.#snapshot.pages(Buffer.of(recordPrefix), to, pageBytesMax)) yield rowsOf(page);
   }
 
   async close(): Promise<void> {
@@ -60,4 +61,8 @@ export class SnapshotSource {
     await this.#snapshot.close();
     this.#onClosed();
   }
+}
+
+function rowsOf(page: readonly ViewRow[]): SnapshotRows {
+  return { keys: page.map((row) => row.key), values: page.map((row) => row.value) };
 }

@@ -1,10 +1,12 @@
-import type { Position } from '@edis/core';
-import { EdisError, EpochTable, OperationIds } from '@edis/core';
+import type { Position, RememberedClient } from '@edis/core';
+import { EdisError, EpochTable, invariant, OperationIds } from '@edis/core';
 import { ChangeLog } from './change-log.ts';
 import { DataDirectory } from './data-directory.ts';
 import { idHash } from './digest-table.ts';
-import { decodeEntry } from './entry-codec.ts';
+import { decodeEntry, entryFault } from './entry-codec.ts';
 import { checksumOf } from './frame.ts';
+import type { KeyspaceRow } from './keyspace-row.ts';
+import { KeyspaceTable } from './keyspace-table.ts';
 import type { EncodedEntry, Entry } from './logged-operation.ts';
 import { lastTimestampOf } from './logged-operation.ts';
 import { Overlay } from './overlay.ts';
@@ -32,6 +34,8 @@ export interface StoreParts {
   readonly lastTimestamp: number;
   readonly view: View;
   readonly state: ViewState;
+  readonly keyspaces: KeyspaceTable;
+  readonly keyspaceRows: readonly KeyspaceRow[];
 }
 
 /** Where the log's events go: to the store, once there is one. */
@@ -64,6 +68,8 @@ async function replayLog(
   const state = view.loadState();
   const operationIds = new OperationIds();
   operationIds.restore(await view.loadClients());
+  const keyspaceRows = await view.loadKeyspaces();
+  const keyspaces = new KeyspaceTable(keyspaceRows);
   const overlay = new Overlay(idHash(directory.identity.store));
   const epochs = new EpochTable(state.epochs);
   let lastEntry: Position = { epoch: state.epoch, position: state.position };
@@ -83,12 +89,27 @@ async function replayLog(
         overlay.append(entry, body);
         epochs.append(entry.epoch, entry.position);
         rememberOperations(operationIds, entry);
+        keyspaces.append(entry);
         lastEntry = { epoch: entry.epoch, position: entry.position };
         lastTimestamp = lastTimestampOf(entry);
       },
     },
   );
-  return { settings, directory, log, logEvents, overlay, operationIds, epochs, lastEntry, lastTimestamp, view, state };
+  return {
+    settings,
+    directory,
+    log,
+    logEvents,
+    overlay,
+    operationIds,
+    epochs,
+    lastEntry,
+    lastTimestamp,
+    view,
+    state,
+    keyspaces,
+    keyspaceRows,
+  };
 }
 
 function settingsOf(options: StoreOptions): StoreSettings {
@@ -108,9 +129,10 @@ export function rememberOperations(operationIds: OperationIds, entry: Entry): vo
   const lastTimestamp = lastTimestampOf(entry);
   for (const [client, below] of entry.completed) operationIds.complete(client, below, lastTimestamp);
   let version = entry.timestamp;
-  for (const { client, kind, sequence, slot } of entry.operations) {
-    if (client !== '' && kind !== 'open') {
-      operationIds.remember(client, { sequence, slot, kind, version, position: entry.position, existed: true });
+  for (const { client, sequence, slot, origin, answer } of entry.operations) {
+    if (client !== '') {
+      const { position } = entry;
+      operationIds.remember(client, { sequence, slot, kind: origin, version, position, existed: true, answer });
     }
     version++;
   }
@@ -133,9 +155,19 @@ async function finishInstall(environment: StoreEnvironment, directory: DataDirec
 }
 
 /** Puts the snapshot's view in the place of the old one, which is closed. */
-export async function replaceView(environment: StoreEnvironment, directory: DataDirectory): Promise<void> {
+async function replaceView(environment: StoreEnvironment, directory: DataDirectory): Promise<void> {
   await environment.views.remove(directory.viewPath);
   await environment.views.rename(directory.readyViewPath, directory.viewPath);
+}
+
+/** The same, and what the new view has to say. */
+export async function openReplacement(
+  environment: StoreEnvironment,
+  directory: DataDirectory,
+): Promise<{ view: View; clients: RememberedClient[]; keyspaceRows: KeyspaceRow[] }> {
+  await replaceView(environment, directory);
+  const view = new View(directory.viewPath, await environment.views.open(directory.viewPath));
+  return { view, clients: await view.loadClients(), keyspaceRows: await view.loadKeyspaces() };
 }
 
 /** Entries that another member encoded; EdisError 'protocol' when one fails its check or does not follow the last. */
@@ -166,8 +198,14 @@ export function decodeEntries(
   return { entries, encoded };
 }
 
+/** Guards the log against a caller's mistake. */
+export function checkEntry(entry: Entry, last: Position, lastTimestamp: number): void {
+  const fault = orderFault(entry, last, lastTimestamp) ?? entryFault(entry);
+  invariant(fault === undefined, `entry ${entry.position}: ${fault ?? ''}`);
+}
+
 /** What is wrong with an entry that is to follow another; undefined: nothing. */
-export function orderFault(entry: Entry, last: Position, lastTimestamp: number): string | undefined {
+function orderFault(entry: Entry, last: Position, lastTimestamp: number): string | undefined {
   if (entry.position !== last.position + 1) return `position ${entry.position} does not follow ${last.position}`;
   if (entry.epoch < Math.max(1, last.epoch)) return `epoch ${entry.epoch} is below ${Math.max(1, last.epoch)}`;
   if (entry.timestamp <= lastTimestamp) return `timestamp ${entry.timestamp} is not above ${lastTimestamp}`;

@@ -108,7 +108,7 @@ describe('a store', () => {
     const second = await world.open();
     expect(second.operationIds.find(client, 2)).toEqual({
       kind: 'remembered',
-      operation: { sequence: 2, slot: 5, kind: 'delete', version: 1001, position: 1, existed: true },
+      operation: { answer: 0n, sequence: 2, slot: 5, kind: 'delete', version: 1001, position: 1, existed: true },
     });
     await second.close();
   });

@@ -1,29 +1,35 @@
-import type { ByteString, EpochStart, OperationIds, Position } from '@edis/core';
+import type { ByteString, EpochStart, KeyspaceStats, OperationIds, Position } from '@edis/core';
 import { EdisError, EpochTable, invariant } from '@edis/core';
 import { Applier } from './applier.ts';
 import type { ChangeLog } from './change-log.ts';
 import type { DataDirectory, StoreIdentity } from './data-directory.ts';
+import { DerivedRows } from './derived-rows.ts';
 import { DigestTable, digestBytesMax, idHash } from './digest-table.ts';
-import { encodeEntry, entryFault } from './entry-codec.ts';
+import { encodeEntry } from './entry-codec.ts';
 import { frameHeaderBytes } from './frame.ts';
+import type { KeyspaceTable } from './keyspace-table.ts';
+import { LevelViewReader } from './level-view-reader.ts';
 import { LogRetention } from './log-retention.ts';
 import type { EncodedEntries, EncodedEntry, Entry } from './logged-operation.ts';
 import { lastTimestampOf } from './logged-operation.ts';
 import type { Overlay } from './overlay.ts';
+import { PositionWaiters } from './position-waiters.ts';
 import { writeReceipt } from './receipt.ts';
 import { RecordCache } from './record-cache.ts';
 import type { Scrub } from './scrub.ts';
 import { scrubView } from './scrub.ts';
+import { SettleTimer } from './settle-timer.ts';
 import { SnapshotInstall } from './snapshot-install.ts';
 import type { SnapshotStart } from './snapshot-source.ts';
 import { SnapshotSource } from './snapshot-source.ts';
 import type { DirectoryLock, StoreEnvironment } from './store-environment.ts';
 import type { StoreOptions, StoreSettings } from './store-options.ts';
 import type { StoreParts } from './store-parts.ts';
-import { decodeEntries, openParts, orderFault, rememberOperations, replaceView } from './store-parts.ts';
+import { checkEntry, decodeEntries, openParts, openReplacement, rememberOperations } from './store-parts.ts';
+import type { StoredKeyspace } from './stored-keyspace.ts';
 import type { Lookup } from './stored-record.ts';
 import { recordKeyOf } from './stored-record.ts';
-import { View } from './view.ts';
+import type { ViewReader } from './view-reader.ts';
 import type { ViewState } from './view-state.ts';
 
 /**
@@ -46,14 +52,16 @@ export class Store {
   readonly #applier: Applier;
   readonly #retention: LogRetention;
   readonly operationIds: OperationIds;
+  readonly #keyspaces: KeyspaceTable;
   #epochs: EpochTable;
   #lastEntry: Position;
   #lastTimestamp: number;
   #visiblePosition: number;
   readonly #syncedListeners: ((syncedPosition: number) => void)[] = [];
+  readonly #foldedListeners: ((viewPosition: number) => void)[] = [];
   readonly #failedListeners: ((error: EdisError) => void)[] = [];
-  #syncWaiters: { readonly position: number; resolve(): void; reject(error: EdisError): void }[] = [];
-  #stopSyncTimer: (() => void) | undefined;
+  readonly #syncWaiters = new PositionWaiters();
+  readonly #settleTimer: SettleTimer;
   #install: SnapshotInstall | undefined;
   /** While a snapshot takes over there is no view to read. */
   #takingOver = false;
@@ -69,9 +77,11 @@ export class Store {
     this.#overlay = parts.overlay;
     this.operationIds = parts.operationIds;
     this.#epochs = parts.epochs;
+    this.#keyspaces = parts.keyspaces;
     this.#lastEntry = parts.lastEntry;
     this.#lastTimestamp = parts.lastTimestamp;
     this.#visiblePosition = parts.state.position;
+    this.#settleTimer = new SettleTimer(environment, parts.settings.memorySyncMs);
     this.#cache = new RecordCache(parts.settings.cacheBytes);
     const onFailed = (error: EdisError): void => this.#fail(error);
     parts.logEvents.onSynced = () => this.#noteSynced();
@@ -82,18 +92,24 @@ export class Store {
         cache: this.#cache,
         // Nobody who chooses keys knows the store's id.
         digests: new DigestTable(digestBytesMax, idHash(this.identity.store), parts.state.recordCount === 0),
+        derived: new DerivedRows(() => parts.keyspaces.current),
+        keyspaces: parts.keyspaces,
         operationIds: parts.operationIds,
         epochs: () => this.#epochs,
         bound: () => Math.min(this.#visiblePosition, this.#log.syncedPosition),
         visible: () => this.#visiblePosition,
         requestSync: () => this.requestSync(),
-        onFolded: () => this.#retention.apply(),
+        onFolded: (position) => {
+          this.#retention.apply();
+          for (const listener of this.#foldedListeners) listener(position);
+        },
         onFailed,
         foldBytes: parts.settings.overlayBytesMax / 2,
         syncEveryBytes: parts.settings.segmentBytes,
       },
       parts.view,
       parts.state,
+      parts.keyspaceRows,
     );
     this.#retention = new LogRetention({
       log: parts.log,
@@ -186,6 +202,25 @@ export class Store {
     return this.#applier.state.contentHash;
   }
 
+  /** Keyspaces as of the end of the log; `default` always; the map is a new one after each change. */
+  get keyspaces(): ReadonlyMap<number, StoredKeyspace> {
+    return this.#keyspaces.current;
+  }
+
+  /** Of the records at viewPosition. */
+  keyspaceStats(): readonly KeyspaceStats[] {
+    return this.#applier.keyspaceStats();
+  }
+
+  /** The view as of a position, which must be visible or become so, or a little later. */
+  async openView(position: number): Promise<ViewReader> {
+    this.#checkUsable();
+    await this.#applier.reach(position);
+    this.#checkUsable();
+    this.#checkReadable();
+    return new LevelViewReader(this.#applier.view, this.#keyspaces.current);
+  }
+
   get cacheHitCount(): number {
     return this.#cache.hitCount;
   }
@@ -204,9 +239,7 @@ export class Store {
    */
   append(entry: Entry): EncodedEntry {
     this.#checkUsable();
-    this.#checkOrder(entry);
-    const fault = entryFault(entry);
-    invariant(fault === undefined, fault ?? '');
+    checkEntry(entry, this.#lastEntry, this.#lastTimestamp);
     const frame = encodeEntry(entry, frameHeaderBytes);
     const encoded = this.#written(() => this.#log.append(entry.position, frame));
     this.#take(entry, encoded.body);
@@ -248,24 +281,24 @@ export class Store {
     this.#overlay.append(entry, body);
     this.#epochs.append(entry.epoch, entry.position);
     rememberOperations(this.operationIds, entry);
+    this.#keyspaces.append(entry);
     this.#lastEntry = { epoch: entry.epoch, position: entry.position };
     this.#lastTimestamp = lastTimestampOf(entry);
   }
 
   /** What was appended is synced in a while, and what is visible by then is folded, even if nobody asks for either. */
   #settleLater(): void {
-    if (this.#stopSyncTimer === undefined) this.#startSyncTimer();
+    if (!this.#settleTimer.isRunning) this.#startSettleTimer();
     this.#applier.nudge();
   }
 
-  #startSyncTimer(): void {
+  #startSettleTimer(): void {
     const { position } = this.#lastEntry;
-    this.#stopSyncTimer = this.#environment.startTimer(this.#settings.memorySyncMs, () => {
-      this.#stopSyncTimer = undefined;
+    this.#settleTimer.start(() => {
       this.requestSync();
       // Not twice in the same time: the more writes a fold has, the more of them take another's place.
       if (this.viewPosition < position) this.#applier.aim(this.#visiblePosition);
-      else if (this.viewPosition < this.#lastEntry.position) this.#startSyncTimer();
+      else if (this.viewPosition < this.#lastEntry.position) this.#startSettleTimer();
     });
   }
 
@@ -287,6 +320,11 @@ export class Store {
     this.#syncedListeners.push(listener);
   }
 
+  /** Told after each batch of the view. */
+  onFolded(listener: (viewPosition: number) => void): void {
+    this.#foldedListeners.push(listener);
+  }
+
   /** Told once; at once if it has happened. */
   onFailed(listener: (error: EdisError) => void): void {
     if (this.#failure === undefined) this.#failedListeners.push(listener);
@@ -304,7 +342,7 @@ export class Store {
     if (found !== undefined) return found;
     let record = this.#cache.get(recordKey);
     if (record === undefined) {
-      if (this.#takingOver) throw new EdisError('busy', 'a snapshot is taking over', { retryAfterMs: 50 });
+      this.#checkReadable();
       record = this.#applier.view.get(keyspace, key);
       if (record !== undefined) this.#cache.set(recordKey, keyspace, record);
     }
@@ -335,6 +373,7 @@ export class Store {
       this.#overlay.truncateAfter(position);
       this.operationIds.forgetAfter(position);
       this.#epochs.truncateAfter(position);
+      this.#keyspaces.truncateAfter(position);
       this.#visiblePosition = Math.min(this.#visiblePosition, position);
       this.#lastEntry = { epoch: this.#epochs.epochAt(position) ?? 0, position };
       // The clock does not go back: timestamps that were seen are not used again.
@@ -380,7 +419,7 @@ export class Store {
 
   #takeOver(state: ViewState): Promise<void> {
     const { views } = this.#environment;
-    const { nextViewPath, readyViewPath, viewPath } = this.#directory;
+    const { nextViewPath, readyViewPath } = this.#directory;
     return this.#applier.exclusive(async () => {
       this.#checkUsable();
       try {
@@ -388,9 +427,7 @@ export class Store {
         this.#takingOver = true;
         await this.#log.reset(state.position);
         await this.#applier.view.close();
-        await replaceView(this.#environment, this.#directory);
-        const view = new View(viewPath, await views.open(viewPath));
-        const clients = await view.loadClients();
+        const { view, clients, keyspaceRows } = await openReplacement(this.#environment, this.#directory);
         this.#overlay.clear();
         this.#cache.clear();
         this.operationIds.restore(clients);
@@ -398,7 +435,8 @@ export class Store {
         this.#lastEntry = { epoch: state.epoch, position: state.position };
         this.#lastTimestamp = Math.max(state.timestamp, this.#lastTimestamp);
         this.#visiblePosition = state.position;
-        this.#applier.replaceView(view, state);
+        this.#keyspaces.reset(keyspaceRows);
+        this.#applier.replaceView(view, state, keyspaceRows);
         this.#takingOver = false;
       } catch (caught) {
         // Half of a takeover is completed by the next start, not by this process.
@@ -412,11 +450,12 @@ export class Store {
   /** Recomputes count and hash from all records as of viewPosition. */
   async scrub(): Promise<Scrub> {
     this.#checkUsable();
-    const { view, state, snapshot } = await this.#applier.exclusive(async () => {
+    const keyspaces = this.#keyspaces;
+    const { view, state, snapshot, known } = await this.#applier.exclusive(async () => {
       const { view, state } = this.#applier;
-      return { view, state, snapshot: view.snapshot() };
+      return { view, state, snapshot: view.snapshot(), known: keyspaces.current };
     });
-    return scrubView(view, state, snapshot);
+    return scrubView(view, state, snapshot, known);
   }
 
   /** Syncs the log, folds everything visible, and syncs the view. */
@@ -430,39 +469,35 @@ export class Store {
   #reachSynced(position: number): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.syncedPosition >= position) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      this.#syncWaiters.push({ position, resolve, reject });
-      this.requestSync();
-    });
+    const reached = this.#syncWaiters.wait(position);
+    this.requestSync();
+    return reached;
   }
 
   #noteSynced(): void {
     const synced = this.#log.syncedPosition;
     for (const listener of this.#syncedListeners) listener(synced);
-    const due = this.#syncWaiters.filter((waiter) => waiter.position <= synced);
-    this.#syncWaiters = this.#syncWaiters.filter((waiter) => waiter.position > synced);
-    for (const waiter of due) waiter.resolve();
+    this.#syncWaiters.settle(synced);
     this.#applier.nudge();
   }
 
   #fail(error: EdisError): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
-    this.#stopSyncTimer?.();
+    this.#settleTimer.stop();
     this.#log.stop();
-    for (const waiter of this.#syncWaiters.splice(0)) waiter.reject(error);
+    this.#syncWaiters.fail(error);
     // Settles at the end of a running batch; there is nothing to wait for, and it does not reject.
     void this.#applier.stop(error);
     for (const listener of this.#failedListeners) listener(error);
   }
 
-  #checkUsable(): void {
-    if (this.#failure !== undefined) throw this.#failure;
+  #checkReadable(): void {
+    if (this.#takingOver) throw new EdisError('busy', 'a snapshot is taking over', { retryAfterMs: 50 });
   }
 
-  #checkOrder(entry: Entry): void {
-    const fault = orderFault(entry, this.#lastEntry, this.#lastTimestamp);
-    invariant(fault === undefined, `entry ${entry.position}: ${fault ?? ''}`);
+  #checkUsable(): void {
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   /** Idempotent. What is not synced stays so: flush first for a clean end. */
@@ -472,11 +507,11 @@ export class Store {
   }
 
   async #close(): Promise<void> {
-    this.#stopSyncTimer?.();
+    this.#settleTimer.stop();
     const closed = new EdisError('closed', 'the store is closed');
     const failed = this.#failure !== undefined;
     this.#failure ??= closed;
-    for (const waiter of this.#syncWaiters.splice(0)) waiter.reject(closed);
+    this.#syncWaiters.fail(closed);
     await this.#applier.stop(closed);
     await this.#retention.stop();
     await this.#log.close().catch((caught: unknown) => ignoreIf(failed, caught));

@@ -6,4 +6,4 @@ export type { MemoryDiskOptions } from './memory-disk.ts';
 export { MemoryDisk } from './memory-disk.ts';
 export type { MemoryViewOptions } from './memory-view.ts';
 export { MemoryViewStorage } from './memory-view.ts';
-export { deleteOf, entryOf, putOf } from './sample-entries.ts';
+export { deleteOf, entryOf, keyspaceOf, putOf } from './sample-entries.ts';

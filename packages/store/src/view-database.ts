@@ -7,6 +7,9 @@ export interface ViewRow {
   readonly value: Uint8Array;
 }
 
+/** Key and value. */
+export type RowPair = readonly [Uint8Array, Uint8Array];
+
 /** Rows that are written together or not at all. */
 export interface ViewBatch {
   /** Copies both before it returns: the caller may use their memory again. */
@@ -20,6 +23,13 @@ export interface ViewBatch {
 
 /** The rows as they were at one moment. */
 export interface ViewSnapshot {
+  get(key: Uint8Array): Uint8Array | undefined;
+  getMany(keys: Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
+  /**
+   * Rows from `from` (inclusive) to `to` (exclusive), in order, in the portions in which the database hands them over:
+   * a small one first, and from the third on each while the one before it is used.
+   */
+  portions(from: Uint8Array, to: Uint8Array): AsyncIterable<readonly RowPair[]>;
   /** Rows from `from` (inclusive) to `to` (exclusive), in order, in pages of about `maxBytes`. */
   pages(from: Uint8Array, to: Uint8Array, maxBytes: number): AsyncIterable<ViewRow[]>;
   close(): Promise<void>;

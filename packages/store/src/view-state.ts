@@ -29,7 +29,7 @@ export const emptyViewState: ViewState = {
 /** 0x01 'state' */
 export const stateRowKey: Buffer = Buffer.from('\u0001state', 'latin1');
 
-const viewFormat = 1;
+const viewFormat = 2;
 
 export function encodeViewState(state: ViewState): Buffer {
   const text = Buffer.from(JSON.stringify({ format: viewFormat, ...state }));

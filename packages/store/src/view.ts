@@ -1,15 +1,27 @@
 import type { ByteString, EdisError, RememberedClient } from '@edis/core';
 import { clientPrefix, decodeClientRow } from './client-row.ts';
 import { damaged } from './damage.ts';
+import type { Derivation } from './derived-rows.ts';
+import type { KeyspaceRow } from './keyspace-row.ts';
+import { decodeKeyspaceRow, keyspacePrefix } from './keyspace-row.ts';
 import type { Digest } from './record-row.ts';
-import { RecordRows } from './record-row.ts';
+import { derivationOfRow, RecordRows } from './record-row.ts';
 import type { StoredRecord } from './stored-record.ts';
-import type { ViewBatch, ViewDatabase, ViewSnapshot } from './view-database.ts';
+import type { ViewBatch, ViewDatabase, ViewRow, ViewSnapshot } from './view-database.ts';
 import type { ViewState } from './view-state.ts';
 import { decodeViewState, emptyViewState, stateRowKey } from './view-state.ts';
 
+export function keyspacePages(snapshot: ViewSnapshot): AsyncIterable<ViewRow[]> {
+  return snapshot.pages(Buffer.of(keyspacePrefix), Buffer.of(keyspacePrefix + 1), scanPageBytes);
+}
+
 /** The rows of the view with their meaning: records, remembered clients, and where the view stands. */
 const scanPageBytes = 1024 * 1024;
+
+/** A digest with what the record's other rows follow from, if it has any. */
+export interface FoundDigest extends Digest {
+  readonly before: Derivation | undefined;
+}
 
 export class View {
   readonly path: string;
@@ -30,14 +42,19 @@ export class View {
   }
 
   /** Digests of the records with these row keys. */
-  async digests(keyRows: Buffer[]): Promise<(Digest | undefined)[]> {
+  async digests(keyRows: Buffer[]): Promise<(FoundDigest | undefined)[]> {
     const values = await this.#database.getMany(keyRows);
     return values.map((value, index) => {
       const keyRow = keyRows[index];
       if (value === undefined || keyRow === undefined) return undefined;
-      const { size, highLane, lowLane } = this.rows.digest(keyRow, value);
-      return { size, highLane, lowLane };
+      const { size, highLane, lowLane, derives } = this.rows.digest(keyRow, value);
+      return { size, highLane, lowLane, derives, before: derives ? derivationOfRow(value) : undefined };
     });
+  }
+
+  /** Rows as they are, unchecked. */
+  getMany(keyRows: Buffer[]): Promise<(Uint8Array | undefined)[]> {
+    return this.#database.getMany(keyRows);
   }
 
   batch(): ViewBatch {
@@ -54,7 +71,15 @@ export class View {
 
   /** Where the view stands; an empty state for a new one. */
   loadState(): ViewState {
-    const row = this.#database.get(stateRowKey);
+    return this.#stateOf(this.#database.get(stateRowKey));
+  }
+
+  /** Where a snapshot of it stands. */
+  stateOf(snapshot: ViewSnapshot): ViewState {
+    return this.#stateOf(snapshot.get(stateRowKey));
+  }
+
+  #stateOf(row: Uint8Array | undefined): ViewState {
     if (row === undefined) return emptyViewState;
     const state = decodeViewState(row);
     if (state === undefined) throw this.#damaged('its state row');
@@ -77,6 +102,23 @@ export class View {
       await snapshot.close();
     }
     return clients;
+  }
+
+  async loadKeyspaces(): Promise<KeyspaceRow[]> {
+    const found: KeyspaceRow[] = [];
+    const snapshot = this.#database.snapshot();
+    try {
+      for await (const page of keyspacePages(snapshot)) {
+        for (const { key, value } of page) {
+          const row = decodeKeyspaceRow(key, value);
+          if (row === undefined) throw this.#damaged('a row of keyspaces');
+          found.push(row);
+        }
+      }
+    } finally {
+      await snapshot.close();
+    }
+    return found;
   }
 
   #damaged(what: string): EdisError {
