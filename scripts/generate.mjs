@@ -32,7 +32,13 @@ const descriptorSources = [
 ];
 
 /** Files with a service; the types of what they import come along. */
-const services = ['edis/v1/info.proto', 'edis/v1/shard.proto', 'edis/v1/replication.proto'];
+const services = [
+  'edis/v1/info.proto',
+  'edis/v1/shard.proto',
+  'edis/v1/replication.proto',
+  'edis/v1/query.proto',
+  'edis/v1/feed.proto',
+];
 
 function filesBelow(directory) {
   return readdirSync(directory, { recursive: true, withFileTypes: true })

@@ -34,7 +34,14 @@ const shardOnly: Omit<RpcServerOptions, 'listen'> = {
 };
 
 function putOf(value: Buffer): BatchRequest {
-  const write = { sequence: 0, firstSentTimestamp: 0, ack: 'disk', condition: undefined, metadata: undefined } as const;
+  const write = {
+    sequence: 0,
+    firstSentTimestamp: 0,
+    ack: 'disk',
+    condition: undefined,
+    metadata: undefined,
+    ttlMs: 0,
+  } as const;
   const put = { kind: 'put', request: 1, keyspace: 1, key: 'k', value, ...write } as const;
   return { revision: 1, epoch: 1, client: '', completedBelow: 0, shard: 's1', operations: [put] };
 }
@@ -119,15 +126,22 @@ describe('bad bytes on the port', () => {
     expect(await channelTo(address).health({ timeoutMs })).toBe(true);
   });
 
-  it.each(['ShardService/Batch', 'InfoService/Session', 'ReplicationService/Follow'])(
+  it.each(['ShardService/Batch', 'InfoService/Session', 'ReplicationService/Follow', 'FeedService/Watch'])(
     'a malformed message on the stream %s ends it with INVALID_ARGUMENT and is told to the listener',
     async (method) => {
       const { promise: closed, resolve: onClose } = deferred<EdisError | undefined>();
       const listen = (stream: MessageStream<never, unknown>) => stream.listen({ onMessage: () => undefined, onClose });
       const { address } = await serve({
         shard: { batch: listen, execute: unused, stats: unused },
-        info: { session: listen, watchTopology: unused, describeCluster: unused },
+        info: {
+          session: listen,
+          watchTopology: unused,
+          describeCluster: unused,
+          createKeyspace: unused,
+          dropKeyspace: unused,
+        },
         replication: { follow: listen, snapshot: listen, beacon: listen },
+        feed: { watch: listen },
       });
       const call = rawClient(address).makeBidiStreamRequest(`/edis.v1.${method}`, asIs, asIs);
       call.on('error', () => undefined);

@@ -1,4 +1,4 @@
-export type { InfoHandlers, ReplicationHandlers, ShardHandlers } from './handlers.ts';
+export type { FeedHandlers, InfoHandlers, QueryHandlers, ReplicationHandlers, ShardHandlers } from './handlers.ts';
 export type { MessageStream, StreamListener } from './message-stream.ts';
 export type { CallOptions, RpcChannelOptions } from './rpc-channel.ts';
 export { RpcChannel } from './rpc-channel.ts';

@@ -1,4 +1,6 @@
 import type {
+  AggregateRequest,
+  AggregateResponse,
   BatchRequest,
   BatchResponse,
   BeaconRequest,
@@ -7,20 +9,37 @@ import type {
   FollowRequest,
   FollowResponse,
   InfoMessage,
+  KeyspaceReply,
   NodeMessage,
   NodeStats,
+  ScanRequest,
+  ScanResponse,
+  SearchRequest,
+  SearchResponse,
   SnapshotRequest,
   SnapshotResponse,
   TopologyUpdate,
+  WatchRequest,
+  WatchResponse,
 } from '@edis/core';
 import type { MethodDefinition } from '@grpc/grpc-js';
+import { AggregateResponseCodec } from './codec/aggregate-response-codec.ts';
 import { BatchRequestCodec } from './codec/batch-request-codec.ts';
 import { BatchResponseCodec } from './codec/batch-response-codec.ts';
 import { descriptionCodec } from './codec/description-codec.ts';
 import { EnvelopeCodec } from './codec/envelope-codec.ts';
 import { FollowResponseCodec } from './codec/follow-response-codec.ts';
 import { healthCodec } from './codec/health-codec.ts';
+import type { CreateKeyspaceRequest } from './codec/keyspace-codec.ts';
+import {
+  createKeyspaceRequestCodec,
+  createKeyspaceResponseCodec,
+  dropKeyspaceRequestCodec,
+  dropKeyspaceResponseCodec,
+} from './codec/keyspace-codec.ts';
 import type { MessageCodec } from './codec/message-codec.ts';
+import { aggregateRequestCodec, scanRequestCodec, searchRequestCodec } from './codec/query-request-codec.ts';
+import { RecordPageCodec } from './codec/record-page-codec.ts';
 import {
   beaconRequestCodec,
   beaconResponseCodec,
@@ -31,6 +50,8 @@ import {
 import { infoMessageCodec, nodeMessageCodec } from './codec/session-codec.ts';
 import { statsCodec } from './codec/stats-codec.ts';
 import { topologyCodec, topologyUpdateCodec } from './codec/topology-codec.ts';
+import { watchRequestCodec } from './codec/watch-request-codec.ts';
+import { WatchResponseCodec } from './codec/watch-response-codec.ts';
 import { contract } from './contract.ts';
 
 /** A method of the contract with the codecs of what goes each way; grpc-js itself only sees bytes. */
@@ -44,12 +65,18 @@ export interface Methods {
   readonly session: Method<NodeMessage, InfoMessage>;
   readonly watchTopology: Method<undefined, TopologyUpdate>;
   readonly describeCluster: Method<undefined, ClusterDescription>;
+  readonly createKeyspace: Method<CreateKeyspaceRequest, KeyspaceReply>;
+  readonly dropKeyspace: Method<string, KeyspaceReply>;
   readonly batch: Method<BatchRequest, BatchResponse>;
   readonly execute: Method<BatchRequest, BatchResponse>;
   readonly getStats: Method<undefined, NodeStats>;
   readonly follow: Method<FollowRequest, FollowResponse>;
   readonly snapshot: Method<SnapshotRequest, SnapshotResponse>;
   readonly beacon: Method<BeaconRequest, BeaconResponse>;
+  readonly scan: Method<ScanRequest, ScanResponse>;
+  readonly search: Method<SearchRequest, SearchResponse>;
+  readonly aggregate: Method<AggregateRequest, AggregateResponse>;
+  readonly watch: Method<WatchRequest, WatchResponse>;
   readonly health: Method<undefined, boolean>;
 }
 
@@ -94,13 +121,15 @@ const healthCheckShape: MethodShape = {
 
 /** The methods with codecs of their own: the hand-made ones keep state between messages, so each owner has a set. */
 export function createMethods(): Methods {
-  const { InfoService, ShardService, ReplicationService } = contract;
+  const { InfoService, ShardService, ReplicationService, QueryService, FeedService } = contract;
   const batchRequest = new BatchRequestCodec();
   const batchResponse = new BatchResponseCodec(topologyCodec);
   return {
     session: method(InfoService.service.Session, nodeMessageCodec, infoMessageCodec),
     watchTopology: method(InfoService.service.WatchTopology, nothingCodec, topologyUpdateCodec),
     describeCluster: method(InfoService.service.DescribeCluster, nothingCodec, descriptionCodec),
+    createKeyspace: method(InfoService.service.CreateKeyspace, createKeyspaceRequestCodec, createKeyspaceResponseCodec),
+    dropKeyspace: method(InfoService.service.DropKeyspace, dropKeyspaceRequestCodec, dropKeyspaceResponseCodec),
     batch: method(ShardService.service.Batch, batchRequest, batchResponse),
     execute: method(
       ShardService.service.Execute,
@@ -111,6 +140,10 @@ export function createMethods(): Methods {
     follow: method(ReplicationService.service.Follow, followRequestCodec, new FollowResponseCodec()),
     snapshot: method(ReplicationService.service.Snapshot, snapshotRequestCodec, snapshotResponseCodec),
     beacon: method(ReplicationService.service.Beacon, beaconRequestCodec, beaconResponseCodec),
+    scan: method(QueryService.service.Scan, scanRequestCodec, new RecordPageCodec('scan', topologyCodec)),
+    search: method(QueryService.service.Search, searchRequestCodec, new RecordPageCodec('search', topologyCodec)),
+    aggregate: method(QueryService.service.Aggregate, aggregateRequestCodec, new AggregateResponseCodec(topologyCodec)),
+    watch: method(FeedService.service.Watch, watchRequestCodec, new WatchResponseCodec()),
     health: method(healthCheckShape, nothingCodec, healthCodec),
   };
 }

@@ -1,7 +1,7 @@
 import type { DescMethod, FileRegistry } from '@bufbuild/protobuf';
-import { createFileRegistry, fromBinary, fromJson, toBinary, toJson } from '@bufbuild/protobuf';
+import { create, createFileRegistry, fromBinary, fromJson, toBinary, toJson } from '@bufbuild/protobuf';
 import type { FileDescriptorProto } from '@bufbuild/protobuf/wkt';
-import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
+import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import type { BatchRequest } from '@edis/core';
 import { Client, credentials } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -57,7 +57,17 @@ class ReflectionClient {
     for (const file of files) this.#files.set(file.name, file);
     const [root] = files;
     if (root === undefined) throw new Error(`nothing is known of ${symbol}`);
-    return createFileRegistry(root, (name) => this.#files.get(name));
+    return createFileRegistry(create(FileDescriptorSetSchema, { file: [...this.#inOrder(root, new Set())] }));
+  }
+
+  /** A file behind all that it imports. */
+  #inOrder(file: FileDescriptorProto, ordered: Set<FileDescriptorProto>): Set<FileDescriptorProto> {
+    for (const name of file.dependency) {
+      const imported = this.#files.get(name);
+      if (imported === undefined) throw new Error(`${file.name} imports ${name}, which did not come with it`);
+      this.#inOrder(imported, ordered);
+    }
+    return ordered.add(file);
   }
 
   /** One question on a stream of its own. */
@@ -74,6 +84,10 @@ class ReflectionClient {
   }
 }
 
+function unused(): never {
+  throw new Error('unused');
+}
+
 async function serve(): Promise<{ client: Client; requests: BatchRequest[] }> {
   const requests: BatchRequest[] = [];
   const server = new RpcServer({
@@ -81,16 +95,16 @@ async function serve(): Promise<{ client: Client; requests: BatchRequest[] }> {
     info: {
       session: () => undefined,
       watchTopology: () => undefined,
-      describeCluster: () => {
-        throw new Error('unused');
-      },
+      describeCluster: unused,
+      createKeyspace: unused,
+      dropKeyspace: unused,
     },
+    query: { scan: unused, search: unused, aggregate: unused },
+    feed: { watch: () => undefined },
     replication: { follow: () => undefined, snapshot: () => undefined, beacon: () => undefined },
     shard: {
       batch: () => undefined,
-      stats: () => {
-        throw new Error('unused');
-      },
+      stats: unused,
       execute: (request) => {
         requests.push(request);
         return Promise.resolve({
@@ -143,7 +157,9 @@ describe.each(['v1', 'v1alpha'])('reflection %s', (version) => {
     const reflection = new ReflectionClient(client, version);
     const services = await reflection.services();
     expect(services.toSorted()).toEqual([
+      'edis.v1.FeedService',
       'edis.v1.InfoService',
+      'edis.v1.QueryService',
       'edis.v1.ReplicationService',
       'edis.v1.ShardService',
       'grpc.health.v1.Health',

@@ -1,4 +1,6 @@
 import type {
+  AggregateRequest,
+  AggregateResponse,
   BatchRequest,
   BatchResponse,
   BeaconRequest,
@@ -7,11 +9,19 @@ import type {
   FollowRequest,
   FollowResponse,
   InfoMessage,
+  KeyspaceReply,
+  KeyspaceSettings,
   NodeMessage,
   NodeStats,
+  ScanRequest,
+  ScanResponse,
+  SearchRequest,
+  SearchResponse,
   SnapshotRequest,
   SnapshotResponse,
   TopologyUpdate,
+  WatchRequest,
+  WatchResponse,
 } from '@edis/core';
 import { EdisError, limits } from '@edis/core';
 import type { ChannelOptions, ClientUnaryCall } from '@grpc/grpc-js';
@@ -112,6 +122,14 @@ export class RpcChannel {
     return this.#call(this.#methods.describeCluster, undefined, options);
   }
 
+  createKeyspace(name: string, settings: KeyspaceSettings, options: CallOptions): Promise<KeyspaceReply> {
+    return this.#call(this.#methods.createKeyspace, { name, settings }, options);
+  }
+
+  dropKeyspace(name: string, options: CallOptions): Promise<KeyspaceReply> {
+    return this.#call(this.#methods.dropKeyspace, name, options);
+  }
+
   batch(): MessageStream<BatchRequest, BatchResponse> {
     return this.#duplex(this.#methods.batch);
   }
@@ -122,6 +140,22 @@ export class RpcChannel {
 
   stats(options: CallOptions): Promise<NodeStats> {
     return this.#call(this.#methods.getStats, undefined, options);
+  }
+
+  scan(request: ScanRequest, options: CallOptions): Promise<ScanResponse> {
+    return this.#call(this.#methods.scan, request, options);
+  }
+
+  search(request: SearchRequest, options: CallOptions): Promise<SearchResponse> {
+    return this.#call(this.#methods.search, request, options);
+  }
+
+  aggregate(request: AggregateRequest, options: CallOptions): Promise<AggregateResponse> {
+    return this.#call(this.#methods.aggregate, request, options);
+  }
+
+  watch(): MessageStream<WatchRequest, WatchResponse> {
+    return this.#duplex(this.#methods.watch);
   }
 
   follow(): MessageStream<FollowRequest, FollowResponse> {

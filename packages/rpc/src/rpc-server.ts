@@ -11,7 +11,7 @@ import type {
 } from '@grpc/grpc-js';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
-import type { InfoHandlers, ReplicationHandlers, ShardHandlers } from './handlers.ts';
+import type { FeedHandlers, InfoHandlers, QueryHandlers, ReplicationHandlers, ShardHandlers } from './handlers.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { formatAddress, parseListenAddress } from './listen-address.ts';
 import type { MessageStream } from './message-stream.ts';
@@ -54,6 +54,8 @@ export interface RpcServerOptions {
   readonly info?: InfoHandlers;
   readonly shard?: ShardHandlers;
   readonly replication?: ReplicationHandlers;
+  readonly query?: QueryHandlers;
+  readonly feed?: FeedHandlers;
   /** What went wrong inside a handler; the caller of the rpc is told no details. */
   onError?(error: EdisError): void;
 }
@@ -146,13 +148,15 @@ export class RpcServer {
   }
 
   #addServices(): string[] {
-    const { info, shard, replication } = this.#options;
+    const { info, shard, replication, query, feed } = this.#options;
     const names = [''];
     if (info !== undefined) names.push(this.#add('edis.v1.InfoService', this.#infoCalls(info)));
     if (shard !== undefined) names.push(this.#add('edis.v1.ShardService', this.#shardCalls(shard)));
     if (replication !== undefined) {
       names.push(this.#add('edis.v1.ReplicationService', this.#replicationCalls(replication)));
     }
+    if (query !== undefined) names.push(this.#add('edis.v1.QueryService', this.#queryCalls(query)));
+    if (feed !== undefined) names.push(this.#add('edis.v1.FeedService', this.#feedCalls(feed)));
     return names;
   }
 
@@ -165,11 +169,13 @@ export class RpcServer {
   }
 
   #infoCalls(handlers: InfoHandlers): ServerCall[] {
-    const { session, watchTopology, describeCluster } = this.#methods;
+    const { session, watchTopology, describeCluster, createKeyspace, dropKeyspace } = this.#methods;
     return [
       this.#duplex(session, (stream) => handlers.session(stream)),
       this.#serverStreaming(watchTopology, (stream) => handlers.watchTopology(stream)),
       this.#unary(describeCluster, () => handlers.describeCluster()),
+      this.#unary(createKeyspace, ({ name, settings }) => handlers.createKeyspace(name, settings)),
+      this.#unary(dropKeyspace, (name) => handlers.dropKeyspace(name)),
     ];
   }
 
@@ -189,6 +195,19 @@ export class RpcServer {
       this.#duplex(snapshot, (stream) => handlers.snapshot(stream)),
       this.#duplex(beacon, (stream) => handlers.beacon(stream)),
     ];
+  }
+
+  #queryCalls(handlers: QueryHandlers): ServerCall[] {
+    const { scan, search, aggregate } = this.#methods;
+    return [
+      this.#unary(scan, (request, signal) => handlers.scan(request, signal)),
+      this.#unary(search, (request, signal) => handlers.search(request, signal)),
+      this.#unary(aggregate, (request, signal) => handlers.aggregate(request, signal)),
+    ];
+  }
+
+  #feedCalls(handlers: FeedHandlers): ServerCall[] {
+    return [this.#duplex(this.#methods.watch, (stream) => handlers.watch(stream))];
   }
 
   #duplex<In, Out>(method: Method<In, Out>, serve: (stream: MessageStream<Out, In>) => void): ServerCall {
@@ -221,14 +240,17 @@ export class RpcServer {
     }
   }
 
-  #unary<In, Out>(method: Method<In, Out>, serve: (request: In) => Out | Promise<Out>): ServerCall {
+  #unary<In, Out>(method: Method<In, Out>, serve: Serve<In, Out>): ServerCall {
     const handle: handleUnaryCall<Buffer, Buffer> = (call, callback) => {
       this.#track(call);
-      this.#answer(call.request, method, serve).then(
+      const abandoned = new AbortController();
+      call.once('cancelled', () => abandoned.abort());
+      this.#answer(call.request, method, serve, abandoned).then(
         (bytes) => callback(null, bytes),
         (caught: unknown) => {
           const error = EdisError.from(caught);
-          if (error.code !== 'protocol') this.#report(error);
+          // What becomes of work that nobody waits for is nobody's concern.
+          if (error.code !== 'protocol' && !call.cancelled) this.#report(error);
           callback(statusOfError(error));
         },
       );
@@ -239,13 +261,17 @@ export class RpcServer {
   async #answer<In, Out>(
     bytes: Buffer,
     method: Method<In, Out>,
-    serve: (request: In) => Out | Promise<Out>,
+    serve: Serve<In, Out>,
+    abandoned: AbortController,
   ): Promise<Buffer> {
-    const answer = serve(method.request.decode(bytes));
+    const answer = serve(method.request.decode(bytes), abandoned.signal);
     if (!(answer instanceof Promise)) return method.response.encode(answer);
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new EdisError('deadline', `no answer within ${maxCallMs} ms`)), maxCallMs);
+      timer = setTimeout(() => {
+        reject(new EdisError('deadline', `no answer within ${maxCallMs} ms`));
+        abandoned.abort();
+      }, maxCallMs);
     });
     try {
       return method.response.encode(await Promise.race([answer, deadline]));
@@ -267,6 +293,9 @@ export class RpcServer {
     this.#options.onError?.(error);
   }
 }
+
+/** Answers one request; the signal fires when nobody waits for the answer any more. */
+type Serve<In, Out> = (request: In, signal: AbortSignal) => Out | Promise<Out>;
 
 interface ServerCall {
   readonly method: Pick<Method<never, never>, 'definition'>;

@@ -7,12 +7,13 @@ import type {
   ClusterDescription,
   FollowRequest,
   FollowResponse,
+  Keyspace,
   NodeMessage,
   NodeStats,
   SnapshotRequest,
   TopologyUpdate,
 } from '@edis/core';
-import { EdisError } from '@edis/core';
+import { defaultKeyspaceSettings, EdisError } from '@edis/core';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { MessageStream, RpcServerOptions, ShardHandlers } from './index.ts';
 import { RpcChannel, RpcServer } from './index.ts';
@@ -27,6 +28,14 @@ const emptyTopology = {
   infos: [],
   keyspaces: [],
   shards: [],
+};
+
+const defaultKeyspace: Keyspace = {
+  id: 1,
+  name: 'default',
+  strategy: 'hash',
+  settings: defaultKeyspaceSettings,
+  slots: [{ from: 0, to: 16_383, shard: 's1' }],
 };
 
 const closers: (() => Promise<void> | void)[] = [];
@@ -54,6 +63,7 @@ function batchOf(requests: readonly number[], valueBytes = 1): BatchRequest {
       condition: undefined,
       value,
       metadata: undefined,
+      ttlMs: 0,
     })),
   };
 }
@@ -101,6 +111,13 @@ const stats: NodeStats = {
   operationsPerSecond: 12,
   repeatedCount: 13,
   snapshotCount: 14,
+  readLatencyUs: { p50: 15, p99: 16 },
+  writeLatencyUs: { p50: 17, p99: 18 },
+  expiredCount: 19,
+  queryCount: 20,
+  watcherCount: 21,
+  keyspaces: [{ keyspace: 1, recordCount: 22, recordBytes: 23 }],
+  hotKeys: [{ keyspace: 1, key: 'k\u00ff', operationsPerSecond: 24 }],
 };
 
 function shardHandlers(handlers: Partial<ShardHandlers> = {}): ShardHandlers {
@@ -412,7 +429,7 @@ describe('every method', () => {
     };
     const sent: NodeMessage[] = [{ kind: 'register', registration }, { kind: 'report', report }, { kind: 'leave' }];
     const description: ClusterDescription = {
-      topology: { ...emptyTopology, keyspaces: [{ id: 1, name: 'default', strategy: 'hash', slots: [] }] },
+      topology: { ...emptyTopology, keyspaces: [{ ...defaultKeyspace, slots: [] }] },
       reports: new Map([['st1', report]]),
       waitsFor: ['shard s2 has no primary'],
     };
@@ -424,9 +441,10 @@ describe('every method', () => {
         revision: 4,
         formed: true,
         infos: [],
-        keyspaces: [{ id: 1, name: 'default', strategy: 'hash', slots: [{ from: 0, to: 16_383, shard: 's1' }] }],
+        keyspaces: [defaultKeyspace],
         shards: [],
         removedShards: ['s2'],
+        removedKeyspaces: [3],
       },
     };
     const { promise: handed, resolve: handOver } = deferred<Received<NodeMessage>>();
@@ -456,6 +474,9 @@ describe('every method', () => {
           stream.end();
         },
         describeCluster: () => description,
+        createKeyspace: (name, settings) =>
+          Promise.resolve({ kind: 'created', keyspace: { ...defaultKeyspace, name, settings }, revision: 4 }),
+        dropKeyspace: (name) => Promise.resolve({ kind: 'refused', cause: 'no-such-keyspace', message: name }),
       },
     });
     const channel = channelTo(address);
@@ -471,6 +492,17 @@ describe('every method', () => {
     expect(await updates.closed).toBeUndefined();
     expect(updates.messages).toEqual([{ kind: 'whole', topology: emptyTopology }, update]);
     expect(await channel.describeCluster({ timeoutMs })).toEqual(description);
+    const settings = { ...defaultKeyspaceSettings, defaultTtlMs: 5 };
+    expect(await channel.createKeyspace('users', settings, { timeoutMs })).toEqual({
+      kind: 'created',
+      keyspace: { ...defaultKeyspace, name: 'users', settings },
+      revision: 4,
+    });
+    expect(await channel.dropKeyspace('users', { timeoutMs })).toEqual({
+      kind: 'refused',
+      cause: 'no-such-keyspace',
+      message: 'users',
+    });
   });
 
   it('carries its messages: ReplicationService', async () => {

@@ -1,10 +1,18 @@
-import { EdisError } from '@edis/core';
+import type { KeyspaceReply } from '@edis/core';
+import { defaultKeyspaceSettings, EdisError } from '@edis/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { contract } from '../contract.ts';
 import type { Methods } from '../methods.ts';
 import { createMethods } from '../methods.ts';
+import {
+  createKeyspaceRequestCodec,
+  createKeyspaceResponseCodec,
+  dropKeyspaceRequestCodec,
+  dropKeyspaceResponseCodec,
+} from './keyspace-codec.ts';
 import type { MessageCodec } from './message-codec.ts';
+import { keyspaceSettings, topology, uint64 } from './message-fixture.ts';
 import { beaconRequestCodec, snapshotRequestCodec, snapshotResponseCodec } from './replication-codec.ts';
 import { infoMessageCodec, nodeMessageCodec } from './session-codec.ts';
 import { topologyCodec, topologyUpdateCodec } from './topology-codec.ts';
@@ -24,12 +32,18 @@ const methodNames: readonly (keyof Methods)[] = [
   'session',
   'watchTopology',
   'describeCluster',
+  'createKeyspace',
+  'dropKeyspace',
   'batch',
   'execute',
   'getStats',
   'follow',
   'snapshot',
   'beacon',
+  'scan',
+  'search',
+  'aggregate',
+  'watch',
   'health',
 ];
 
@@ -73,6 +87,12 @@ describe('control messages', () => {
       topologyCodec,
       contract.Topology.serialize({ keyspaces: [{ strategy: 'hash', slots: [{ from: 0, to: 16_384 }] }] }),
     ],
+    [
+      'fields to index beside all of them',
+      createKeyspaceRequestCodec,
+      contract.CreateKeyspaceRequest.serialize({ settings: { indexAllFields: true, indexedFields: [{ field: 'f' }] } }),
+    ],
+    ['a creation without a result', createKeyspaceResponseCodec, contract.CreateKeyspaceResponse.serialize({})],
     ['a strategy that does not exist', topologyCodec, contract.Topology.serialize({ keyspaces: [{ strategy: 'x' }] })],
     ['a grant of nothing', snapshotRequestCodec, contract.SnapshotRequest.serialize({ grant: {} })],
     [
@@ -98,5 +118,55 @@ describe('control messages', () => {
     };
     const decoded = nodeMessageCodec.decode(nodeMessageCodec.encode({ kind: 'report', report }));
     expect(decoded).toEqual({ kind: 'report', report: { ...report, lagMs: 13, operationsPerSecond: 0 } });
+  });
+});
+
+const refusedReply: KeyspaceReply = { kind: 'refused', cause: 'too-many', message: 'too many' };
+
+describe('messages about keyspaces', () => {
+  it('carry settings and maps as they are, through whole maps and steps', () => {
+    fc.assert(
+      fc.property(keyspaceSettings, topology, uint64, (settings, map, revision) => {
+        const request = { name: 'users', settings };
+        expect(createKeyspaceRequestCodec.decode(createKeyspaceRequestCodec.encode(request))).toEqual(request);
+        expect(topologyCodec.decode(topologyCodec.encode(map))).toEqual(map);
+        const { cluster, formed, infos, keyspaces, shards } = map;
+        const delta = {
+          ...{ cluster, formed, infos, keyspaces, shards, revision },
+          fromRevision: map.revision,
+          removedShards: ['s1'],
+          removedKeyspaces: [2, 7],
+        };
+        const update = { kind: 'delta', delta } as const;
+        expect(topologyUpdateCodec.decode(topologyUpdateCodec.encode(update))).toEqual(update);
+        for (const keyspace of keyspaces) {
+          const reply: KeyspaceReply = { kind: 'created', keyspace, revision };
+          expect(createKeyspaceResponseCodec.decode(createKeyspaceResponseCodec.encode(reply))).toEqual(reply);
+        }
+        const dropped: KeyspaceReply = { kind: 'dropped', revision };
+        expect(dropKeyspaceResponseCodec.decode(dropKeyspaceResponseCodec.encode(dropped))).toEqual(dropped);
+      }),
+      { numRuns: 200 },
+    );
+    expect(dropKeyspaceRequestCodec.decode(dropKeyspaceRequestCodec.encode('users'))).toBe('users');
+  });
+
+  it('carry refusals of both kinds', () => {
+    for (const codec of [createKeyspaceResponseCodec, dropKeyspaceResponseCodec]) {
+      expect(codec.decode(codec.encode(refusedReply))).toEqual(refusedReply);
+    }
+  });
+
+  it('mean the defaults where settings are not given', () => {
+    const decode = (settings: object | null) =>
+      createKeyspaceRequestCodec.decode(contract.CreateKeyspaceRequest.serialize({ name: 'users', settings })).settings;
+    expect(decode(null)).toEqual(defaultKeyspaceSettings);
+    expect(decode({ indexAllFields: true })).toEqual(defaultKeyspaceSettings);
+    expect(decode({})).toEqual({ ...defaultKeyspaceSettings, indexedFields: [] });
+    expect(decode({ indexedFields: [{ field: 'age' }], maxValueBytes: 0 })).toEqual({
+      ...defaultKeyspaceSettings,
+      indexedFields: [{ field: 'age', kind: 'text' }],
+      maxValueBytes: 0,
+    });
   });
 });

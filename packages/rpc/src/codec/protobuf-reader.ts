@@ -17,6 +17,18 @@ const maxShortBytes = 4096;
 const maxGroupDepth = 16;
 const emptyMessage = Buffer.alloc(0);
 
+/** Bits of a sint64 that seven bytes of varint carry; the rest of them is `high`. */
+const zigzagHalfBits = 49n;
+/** What the rest may be at most: 15 bits. */
+const maxZigzagHigh = 0x7fff;
+
+function fromZigzag(low: number, high: number): bigint {
+  if (high === 0) return BigInt(low % 2 === 0 ? low / 2 : -(low + 1) / 2);
+  if (high > maxZigzagHigh) throw malformed('an integer that does not fit into 64 bits');
+  const unsigned = BigInt(low) + (BigInt(high) << zigzagHalfBits);
+  return (unsigned >> 1n) ^ -(unsigned & 1n);
+}
+
 export class ProtobufReader {
   position = 0;
   limit = 0;
@@ -71,6 +83,22 @@ export class ProtobufReader {
       if (((bytes[at] ?? 0) & 0x7f) !== 0) return true;
     }
     return false;
+  }
+
+  /** A 64-bit integer in zigzag. */
+  sint64(): bigint {
+    let low = 0;
+    let high = 0;
+    let weight = 1;
+    for (let count = 0; count < 10; count++) {
+      const byte = this.#bytes[this.#take(1)] ?? 0;
+      if (count === 7) weight = 1;
+      if (count < 7) low += (byte & 0x7f) * weight;
+      else high += (byte & 0x7f) * weight;
+      if (byte < 0x80) return fromZigzag(low, high);
+      weight *= 128;
+    }
+    throw malformed('a varint longer than 10 bytes');
   }
 
   /** A whole tag: field number and wire type. */

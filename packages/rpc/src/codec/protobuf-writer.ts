@@ -29,6 +29,26 @@ export function numberFieldSize(value: number): number {
   return value > 0 ? 1 + varintSize(value) : 0;
 }
 
+/** Zigzag numbers below this one have at most 7 bytes of varint and are exact as numbers. */
+const zigzagHalf = 2 ** 49;
+const zigzagHalfBits = 49n;
+const zigzagHalfMask = 2n ** 49n - 1n;
+
+/** The varint of a 64-bit integer in zigzag: its lower 49 bits, and what is above them. */
+function zigzag(value: bigint): { readonly low: number; readonly high: number } {
+  const near = Number(value);
+  if (near < zigzagHalf / 2 && near >= -zigzagHalf / 2) return { low: near < 0 ? -2 * near - 1 : 2 * near, high: 0 };
+  const unsigned = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n));
+  return { low: Number(unsigned & zigzagHalfMask), high: Number(unsigned >> zigzagHalfBits) };
+}
+
+/** A sint64 field with a one-byte tag; nothing when it is 0. */
+export function sint64FieldSize(value: bigint): number {
+  if (value === 0n) return 0;
+  const { low, high } = zigzag(value);
+  return high === 0 ? 1 + varintSize(low) : 8 + varintSize(high);
+}
+
 /** A length-delimited field with a one-byte tag. */
 export function lengthFieldSize(length: number): number {
   return 1 + varintSize(length) + length;
@@ -84,9 +104,32 @@ export class ProtobufWriter {
     this.varint(value);
   }
 
+  /** A 64-bit integer in zigzag; nothing when it is 0. */
+  sint64(tag: number, value: bigint): void {
+    if (value === 0n) return;
+    const { low, high } = zigzag(value);
+    const buffer = this.#buffer;
+    buffer[this.position++] = tag;
+    let rest = low;
+    if (high > 0) {
+      for (let count = 0; count < 7; count++) {
+        buffer[this.position++] = (rest % 128) | 0x80;
+        rest = Math.floor(rest / 128);
+      }
+      rest = high;
+    }
+    this.varint(rest);
+  }
+
   /** Tag and length of what follows. */
   lengthPrefix(tag: number, length: number): void {
     this.#buffer[this.position++] = tag;
+    this.varint(length);
+  }
+
+  /** The same with a tag of two bytes: field numbers from 16 on. */
+  wideLengthPrefix(tag: number, length: number): void {
+    this.varint(tag);
     this.varint(length);
   }
 

@@ -22,6 +22,7 @@ import type { SlotRange as WireSlotRange } from '../generated/edis/v1/SlotRange.
 import type { TopologyInput, Topology as WireTopology } from '../generated/edis/v1/Topology.ts';
 import type { TopologyDeltaInput, TopologyDelta as WireTopologyDelta } from '../generated/edis/v1/TopologyDelta.ts';
 import type { TopologyUpdateInput, TopologyUpdate as WireTopologyUpdate } from '../generated/edis/v1/TopologyUpdate.ts';
+import { settingsFromWire, settingsToWire } from './keyspace-settings-codec.ts';
 import { LoadedCodec } from './loaded-codec.ts';
 import { malformed } from './message-codec.ts';
 import { member, present, safeInteger } from './wire-checks.ts';
@@ -76,8 +77,14 @@ function shardFromWire({ shard, epoch, primary, configuredSize, members }: WireS
   return { shard, epoch: checkedEpoch, primary, configuredSize, members: members.map(memberFromWire) };
 }
 
-function keyspaceToWire({ id, name, strategy, slots }: Keyspace): KeyspaceInput {
-  return { id, name, strategy, slots: slots.map(({ from, to, shard }) => ({ from, to, shard })) };
+export function keyspaceToWire({ id, name, strategy, slots, settings }: Keyspace): KeyspaceInput {
+  return {
+    id,
+    name,
+    strategy,
+    slots: slots.map(({ from, to, shard }) => ({ from, to, shard })),
+    settings: settingsToWire(settings),
+  };
 }
 
 function slotRangeFromWire({ from, to, shard }: WireSlotRange): SlotRange {
@@ -85,9 +92,9 @@ function slotRangeFromWire({ from, to, shard }: WireSlotRange): SlotRange {
   return { from, to, shard };
 }
 
-function keyspaceFromWire({ id, name, strategy, slots }: WireKeyspace): Keyspace {
+export function keyspaceFromWire({ id, name, strategy, slots, settings }: WireKeyspace): Keyspace {
   if (strategy !== 'hash') throw malformed(`keyspace ${name} has the unknown strategy '${strategy}'`);
-  return { id, name, strategy, slots: slots.map(slotRangeFromWire) };
+  return { id, name, strategy, settings: settingsFromWire(settings), slots: slots.map(slotRangeFromWire) };
 }
 
 function infoNodeToWire({ node, endpoints, host, pid }: InfoNode): InfoNodeInput {
@@ -125,7 +132,7 @@ export function topologyFromWire(wire: WireTopology): Topology {
 }
 
 function deltaToWire(delta: TopologyDelta): TopologyDeltaInput {
-  const { cluster, fromRevision, revision, formed, infos, keyspaces, shards, removedShards } = delta;
+  const { cluster, fromRevision, revision, formed, infos, keyspaces, shards, removedShards, removedKeyspaces } = delta;
   return {
     cluster,
     fromRevision,
@@ -135,11 +142,12 @@ function deltaToWire(delta: TopologyDelta): TopologyDeltaInput {
     keyspaces: keyspaces.map(keyspaceToWire),
     shards: shards.map(shardToWire),
     removedShards: [...removedShards],
+    removedKeyspaces: [...removedKeyspaces],
   };
 }
 
 function deltaFromWire(wire: WireTopologyDelta): TopologyDelta {
-  const { cluster, fromRevision, revision, formed, infos, keyspaces, shards, removedShards } = wire;
+  const { cluster, fromRevision, revision, formed, infos, keyspaces, shards, removedShards, removedKeyspaces } = wire;
   return {
     cluster,
     fromRevision: safeInteger(fromRevision, 'TopologyDelta.from_revision'),
@@ -149,6 +157,7 @@ function deltaFromWire(wire: WireTopologyDelta): TopologyDelta {
     keyspaces: keyspaces.map(keyspaceFromWire),
     shards: shards.map(shardFromWire),
     removedShards,
+    removedKeyspaces,
   };
 }
 
