@@ -5,7 +5,7 @@ import { EffectRunner } from './effect-runner.ts';
 
 function state(revision: number): ClusterState {
   const topology = { cluster: 'c', revision, formed: false, initialShards: 1, infos: [], keyspaces: [], shards: [] };
-  return { topology, records: [] };
+  return { topology, records: [], nextKeyspaceId: 2 };
 }
 
 const persist = (revision: number): ClusterEffect => ({ kind: 'persist', state: state(revision) });

@@ -1,8 +1,9 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import type { ClusterState, Registration } from '@edis/core';
-import { Cluster, EdisError } from '@edis/core';
+import { Cluster, defaultKeyspaceSettings, EdisError } from '@edis/core';
 import { ClassicLevel } from 'classic-level';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EmbeddedStore } from './embedded-store.ts';
@@ -35,7 +36,7 @@ function registration(node: string, change: Partial<Registration> = {}): Registr
   };
 }
 
-/** Two states of a formed cluster, the second with a replica more. */
+/** Two states of a formed cluster with keyspaces of its own, the second with a replica more. */
 function states(): readonly [ClusterState, ClusterState] {
   const self = { node: 'info', endpoints: [{ network: 'host', address: 'localhost:1' }], host: 'machine', pid: 1 };
   const options = { initialShards: 2, reportMs: 500, deadAfterMs: 3000, self, newCluster: 'c', state: undefined };
@@ -45,10 +46,26 @@ function states(): readonly [ClusterState, ClusterState] {
     cluster.onOpen(index, 0);
     cluster.onRegister(index, registration(node), 0);
   }
+  const indexedFields = [{ field: 'age', kind: 'number' }] as const;
+  cluster.onCreateKeyspace(1, 'users', { ...defaultKeyspaceSettings, indexedFields, defaultTtlMs: 60_000 });
+  cluster.onCreateKeyspace(2, 'gone', defaultKeyspaceSettings);
+  cluster.onDropKeyspace(3, 'gone');
   const before = cluster.state;
   cluster.onOpen(2, 0);
   cluster.onRegister(2, registration('r1', { role: 'read-shard' }), 0);
   return [before, cluster.state];
+}
+
+/** The row of the cluster as format 1 had it. */
+function formerClusterRow({
+  topology,
+}: {
+  readonly topology: object & { readonly shards: readonly { shard: string }[] };
+}) {
+  const order = topology.shards.map(({ shard }) => shard);
+  const json = JSON.stringify({ format: 1, ...topology, shards: order });
+  const checksum = crc32(json, crc32('cluster')).toString(16).padStart(8, '0');
+  return { key: 'cluster', value: `${checksum} ${json}` };
 }
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
@@ -103,6 +120,20 @@ describe('rows', () => {
     const [first, second] = states();
     expect(changedRows(first, second).map((row) => row.key)).toEqual(['cluster', 'shard/s1']);
     expect(changedRows(undefined, second).map((row) => row.key)).toEqual(['cluster', 'shard/s1', 'shard/s2']);
+  });
+
+  test('of the format before keyspaces had settings give every keyspace the defaults', () => {
+    const [state] = states();
+    const [main] = state.topology.keyspaces;
+    if (main === undefined) throw new Error('no keyspace');
+    const { settings: _settings, ...former } = main;
+    const old = { ...state, topology: { ...state.topology, keyspaces: [former] } };
+    const rows = changedRows(undefined, state).map((row) => (row.key === 'cluster' ? formerClusterRow(old) : row));
+    expect(stateOfRows(rows)).toEqual({
+      ...state,
+      nextKeyspaceId: 2,
+      topology: { ...state.topology, keyspaces: [{ ...main, settings: defaultKeyspaceSettings }] },
+    });
   });
 
   test('a missing row is damage', () => {

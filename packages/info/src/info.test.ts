@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ClusterState, InfoMessage, NodeMessage, NodeReport, Registration, Topology } from '@edis/core';
-import { applyUpdate, EdisError } from '@edis/core';
+import { applyUpdate, defaultKeyspaceSettings, EdisError } from '@edis/core';
 import { createLogger, parseSettings } from '@edis/process';
 import type { MessageStream } from '@edis/rpc';
 import { RpcChannel } from '@edis/rpc';
@@ -132,6 +132,27 @@ describe('info over gRPC', () => {
     ]);
   });
 
+  test('a keyspace is created and dropped, and every watcher sees both', async () => {
+    const { address } = await startInfo(new MemoryStore(), '--initial-shards', '1');
+    const channel = channelTo(address);
+    const w1 = await new Node(channel, registration('w1')).registered();
+    const settings = { ...defaultKeyspaceSettings, indexedFields: [{ field: 'age', kind: 'number' as const }] };
+    const created = await channel.createKeyspace('users', settings, callOptions);
+    expect(created).toMatchObject({ kind: 'created', keyspace: { id: 2, name: 'users', settings } });
+    expect(await channel.createKeyspace('users', settings, callOptions)).toEqual(created);
+    await vi.waitFor(() => expect(w1.topology?.keyspaces.map(({ name }) => name)).toEqual(['default', 'users']));
+    expect(w1.topology?.keyspaces[1]).toEqual(created.kind === 'created' && created.keyspace);
+    expect(await channel.createKeyspace('users', defaultKeyspaceSettings, callOptions)).toMatchObject({
+      kind: 'refused',
+      cause: 'exists',
+    });
+    const dropped = await channel.dropKeyspace('users', callOptions);
+    expect(dropped.kind).toBe('dropped');
+    await vi.waitFor(() => expect(w1.topology?.keyspaces.map(({ name }) => name)).toEqual(['default']));
+    expect(dropped.kind === 'dropped' && dropped.revision).toBe(w1.topology?.revision);
+    expect(await channel.dropKeyspace('users', callOptions)).toMatchObject({ cause: 'no-such-keyspace' });
+  });
+
   test('a node that is refused is told why, and its stream ends properly', async () => {
     const { address } = await startInfo(new MemoryStore());
     const node = new Node(channelTo(address), registration('w1', { cluster: 'another' }));
@@ -198,6 +219,10 @@ describe('info and its store', () => {
   test('a restart on the same data is the same cluster, and nobody flaps', async () => {
     const first = await startInfo(await EmbeddedStore.open(directory), '--initial-shards', '1');
     await new Node(channelTo(first.address), registration('w1')).registered();
+    const channel = channelTo(first.address);
+    await channel.createKeyspace('users', { ...defaultKeyspaceSettings, defaultTtlMs: 5 }, callOptions);
+    await channel.createKeyspace('gone', defaultKeyspaceSettings, callOptions);
+    await channel.dropKeyspace('gone', callOptions);
     const before = first.info.topology;
     await first.info.drain();
     await first.info.close();
@@ -210,6 +235,8 @@ describe('info and its store', () => {
     const again = await new Node(channelTo(second.address), registration('w1', { cluster: 'cluster-1' })).registered();
     expect(again.shard).toBe('s1');
     expect(second.info.topology).toBe(after);
+    const created = await channelTo(second.address).createKeyspace('gone', defaultKeyspaceSettings, callOptions);
+    expect(created).toMatchObject({ kind: 'created', keyspace: { id: 4 } });
   });
 
   test('a failed save takes info out of service before anybody sees the change', async () => {
@@ -227,5 +254,21 @@ describe('info and its store', () => {
     expect(await info.failed).toMatchObject({ code: 'disk' });
     expect(info.topology.shards).toEqual([]);
     expect(node.messages).toEqual([]);
+    const creation = channelTo(address).createKeyspace('users', defaultKeyspaceSettings, callOptions);
+    await expect(creation).rejects.toMatchObject({ code: 'unreachable' });
+  });
+
+  test('a keyspace whose save fails is not answered as created', async () => {
+    class BrokenStore extends MemoryStore {
+      broken = false;
+      override save(state: ClusterState): Promise<void> {
+        return this.broken ? Promise.reject(new EdisError('disk', 'no space left')) : super.save(state);
+      }
+    }
+    const store = new BrokenStore();
+    const { address } = await startInfo(store);
+    store.broken = true;
+    const creation = channelTo(address).createKeyspace('users', defaultKeyspaceSettings, callOptions);
+    await expect(creation).rejects.toMatchObject({ code: 'internal' });
   });
 });

@@ -10,6 +10,8 @@ import type {
   ClusterState,
   InfoMessage,
   InfoNode,
+  KeyspaceReply,
+  KeyspaceSettings,
   NodeMessage,
   SessionId,
   Topology,
@@ -23,6 +25,7 @@ import { RpcServer } from '@edis/rpc';
 import type { InfoConfig } from './config.ts';
 import type { VisibleEffect } from './effect-runner.ts';
 import { EffectRunner } from './effect-runner.ts';
+import { KeyspaceRequests } from './keyspace-requests.ts';
 import { NodeSession } from './node-session.ts';
 import type { InfoStore } from './store.ts';
 import { TopologyFeed } from './topology-feed.ts';
@@ -55,6 +58,7 @@ export class Info implements RunningRole, InfoHandlers {
   private readonly runner: EffectRunner;
   private readonly sessions = new Map<SessionId, NodeSession>();
   private readonly watchers = new Map<MessageStream<TopologyUpdate, never>, TopologyFeed>();
+  private readonly keyspaceRequests = new KeyspaceRequests();
   private reportFailure: (error: EdisError) => void = () => undefined;
   private cluster: Cluster | undefined;
   /** The newest map that is durable: what everybody may see. */
@@ -186,9 +190,24 @@ export class Info implements RunningRole, InfoHandlers {
   }
 
   describeCluster(): ClusterDescription {
-    if (this.stopping || this.cluster === undefined) throw notReady(this.stopping);
+    const { lastReports } = this.servingCluster();
     const { topology } = this;
-    return { topology, reports: this.cluster.lastReports, waitsFor: waitsFor(topology) };
+    return { topology, reports: lastReports, waitsFor: waitsFor(topology) };
+  }
+
+  async createKeyspace(name: string, settings: KeyspaceSettings): Promise<KeyspaceReply> {
+    const cluster = this.servingCluster();
+    return this.keyspaceRequests.ask((request) => this.runner.run(cluster.onCreateKeyspace(request, name, settings)));
+  }
+
+  async dropKeyspace(name: string): Promise<KeyspaceReply> {
+    const cluster = this.servingCluster();
+    return this.keyspaceRequests.ask((request) => this.runner.run(cluster.onDropKeyspace(request, name)));
+  }
+
+  private servingCluster(): Cluster {
+    if (this.stopping || this.cluster === undefined || this.published === undefined) throw notReady(this.stopping);
+    return this.cluster;
   }
 
   private onMessage(cluster: Cluster, session: SessionId, message: NodeMessage): void {
@@ -221,6 +240,9 @@ export class Info implements RunningRole, InfoHandlers {
         return;
       case 'end-session':
         this.sessions.get(effect.session)?.end(effect.error);
+        return;
+      case 'reply':
+        this.keyspaceRequests.settle(effect);
         return;
       case 'broadcast':
         for (const line of describeChange(this.topology, effect.topology))
@@ -258,6 +280,7 @@ export class Info implements RunningRole, InfoHandlers {
     this.stop();
     this.failure = error;
     this.server.setServing(false);
+    this.keyspaceRequests.rejectAll(error);
     this.reportFailure(error);
   }
 
@@ -270,6 +293,7 @@ export class Info implements RunningRole, InfoHandlers {
     this.stop();
     await this.server.close();
     await this.runner.idle();
+    this.keyspaceRequests.rejectAll(notReady(true));
     await this.around.store.close();
   }
 }

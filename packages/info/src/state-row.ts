@@ -6,8 +6,19 @@
  * fails it is an EdisError 'damaged', never a map with holes.
  */
 import { crc32 } from 'node:zlib';
-import type { ClusterState, Endpoint, InfoNode, Keyspace, Member, Shard, ShardRecord, SlotRange } from '@edis/core';
-import { checkClusterState, EdisError } from '@edis/core';
+import type {
+  ClusterState,
+  Endpoint,
+  IndexedField,
+  InfoNode,
+  Keyspace,
+  KeyspaceSettings,
+  Member,
+  Shard,
+  ShardRecord,
+  SlotRange,
+} from '@edis/core';
+import { checkClusterState, defaultKeyspaceId, defaultKeyspaceSettings, EdisError } from '@edis/core';
 import { StoredValue } from './stored-value.ts';
 
 export interface Row {
@@ -16,7 +27,9 @@ export interface Row {
 }
 
 /** Raised when rows of this version cannot be read by the one before. */
-const rowFormat = 1;
+const rowFormat = 2;
+/** The first one whose keyspaces have settings, and which remembers ids that were used. */
+const keyspaceFormat = 2;
 
 const clusterKey = 'cluster';
 
@@ -48,8 +61,9 @@ function opened({ key, value }: Row): StoredValue {
 /** The rows that must be written so that what is stored becomes `next`. */
 export function changedRows(previous: ClusterState | undefined, next: ClusterState): readonly Row[] {
   const { shards, ...topology } = next.topology;
+  const { nextKeyspaceId } = next;
   const order = shards.map((shard) => shard.shard);
-  const rows = [sealed(clusterKey, { format: rowFormat, ...topology, shards: order })];
+  const rows = [sealed(clusterKey, { format: rowFormat, ...topology, nextKeyspaceId, shards: order })];
   for (const [index, shard] of shards.entries()) {
     const record = next.records[index];
     if (previous?.topology.shards[index] === shard && previous.records[index] === record) continue;
@@ -80,10 +94,11 @@ export function stateOfRows(rows: Iterable<Row>): ClusterState | undefined {
       formed: cluster.field('formed').flag(),
       initialShards: cluster.field('initialShards').count(),
       infos: cluster.field('infos').list(readInfoNode),
-      keyspaces: cluster.field('keyspaces').list(readKeyspace),
+      keyspaces: cluster.field('keyspaces').list((keyspace) => readKeyspace(keyspace, format)),
       shards: entries.map((entry) => entry.shard),
     },
     records: entries.map((entry) => entry.record),
+    nextKeyspaceId: format < keyspaceFormat ? defaultKeyspaceId + 1 : cluster.field('nextKeyspaceId').count(),
   };
   try {
     checkClusterState(state);
@@ -122,11 +137,28 @@ function readSlotRange(value: StoredValue): SlotRange {
   };
 }
 
-function readKeyspace(value: StoredValue): Keyspace {
+function readIndexedField(value: StoredValue): IndexedField {
+  return { field: value.field('field').text(), kind: value.field('kind').oneOf(['text', 'number']) };
+}
+
+function readSettings(value: StoredValue): KeyspaceSettings {
+  const indexedFields = value.field('indexedFields');
+  return {
+    // JSON leaves out what is undefined: every field is indexed.
+    indexedFields: indexedFields.absent ? undefined : indexedFields.list(readIndexedField),
+    defaultTtlMs: value.field('defaultTtlMs').count(),
+    maxKeyBytes: value.field('maxKeyBytes').count(),
+    maxValueBytes: value.field('maxValueBytes').count(),
+    valueSchema: value.field('valueSchema').text(),
+  };
+}
+
+function readKeyspace(value: StoredValue, format: number): Keyspace {
   return {
     id: value.field('id').count(),
     name: value.field('name').text(),
     strategy: value.field('strategy').oneOf(['hash']),
+    settings: format < keyspaceFormat ? defaultKeyspaceSettings : readSettings(value.field('settings')),
     slots: value.field('slots').list(readSlotRange),
   };
 }

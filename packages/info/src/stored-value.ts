@@ -17,6 +17,11 @@ export class StoredValue {
     return new StoredValue(found, `${this.where}.${name}`);
   }
 
+  /** Whether there is no such field. */
+  get absent(): boolean {
+    return this.value === undefined;
+  }
+
   text(): string {
     return typeof this.value === 'string' ? this.value : this.refuse('text');
   }

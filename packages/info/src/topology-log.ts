@@ -12,6 +12,7 @@ export function describeChange(previous: Topology, next: Topology): readonly Log
   if (next.formed && !previous.formed) {
     lines.push({ facts: { event: 'formed', revision, shards: next.shards.length }, text: 'the cluster is formed' });
   }
+  lines.push(...describeKeyspaces(previous, next));
   const before = new Map(previous.shards.map((shard) => [shard.shard, shard]));
   for (const shard of next.shards) {
     const former = before.get(shard.shard);
@@ -34,4 +35,22 @@ export function describeChange(previous: Topology, next: Topology): readonly Log
     }
   }
   return lines;
+}
+
+function describeKeyspaces(previous: Topology, next: Topology): readonly LogLine[] {
+  const { revision } = next;
+  const before = new Set(previous.keyspaces.map((keyspace) => keyspace.id));
+  const after = new Set(next.keyspaces.map((keyspace) => keyspace.id));
+  const created = next.keyspaces.filter((keyspace) => !before.has(keyspace.id));
+  const dropped = previous.keyspaces.filter((keyspace) => !after.has(keyspace.id));
+  return [
+    ...created.map(({ name, id }) => ({
+      facts: { event: 'keyspace-created', revision, keyspace: name, id },
+      text: 'a keyspace was created',
+    })),
+    ...dropped.map(({ name, id }) => ({
+      facts: { event: 'keyspace-dropped', revision, keyspace: name, id },
+      text: 'a keyspace was dropped',
+    })),
+  ];
 }

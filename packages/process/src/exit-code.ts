@@ -17,6 +17,8 @@ const codeOfError: Readonly<Record<ErrorCode, number>> = {
   usage: exitCodes.usage,
   'condition-failed': exitCodes.negative,
   'no-such-keyspace': exitCodes.usage,
+  'keyspace-exists': exitCodes.usage,
+  'value-invalid': exitCodes.usage,
   'no-quorum': exitCodes.unreachable,
   'too-old': exitCodes.unreachable,
   busy: exitCodes.busy,
