@@ -5,6 +5,7 @@ import type { ResultSink } from './result-sink.ts';
 
 class Recorder implements ResultSink {
   readonly delivered: [number, Outcome['kind']][] = [];
+  readonly share = { operations: 0 };
   flushes = 0;
 
   deliver(request: number, outcome: Outcome): void {

@@ -1,4 +1,4 @@
-import type { BatchRequest, Operation, Outcome } from '@edis/core';
+import type { AtomicOperation, BatchRequest, Operation, Outcome } from '@edis/core';
 import { checkOperation } from '@edis/core';
 import type { Ownership } from './ownership.ts';
 import type { Reader } from './reader.ts';
@@ -38,30 +38,54 @@ export class BatchRunner {
       sink.deliver(operation.request, { kind: 'invalid', cause: 'malformed', message });
       return;
     }
+    if (operation.kind === 'atomic') {
+      this.#runAtomic(operation, origin);
+      return;
+    }
     const slot = this.#slot(operation.keyspace, operation.key, batch, sink, operation.request);
     if (slot === undefined) return;
     const demandsPrimary = operation.kind !== 'get' || operation.consistency === 'strong';
     if (demandsPrimary && batch.epoch > this.#parts.epoch()) {
-      // The client knows of a newer epoch: whoever is primary there, this node does not know yet.
-      sink.deliver(operation.request, { kind: 'not-primary', epoch: this.#parts.epoch() });
+      sink.deliver(operation.request, this.#notPrimary());
       return;
     }
     if (operation.kind === 'get') {
       this.#parts.reader.read(operation, sink);
       return;
     }
-    const { writer } = this.#parts;
-    const refused: Outcome | undefined =
-      writer === undefined
-        ? { kind: 'not-primary', epoch: this.#parts.epoch() }
-        : writer.enqueue(operation, slot, origin);
+    const refused = this.#parts.writer?.enqueue(operation, slot, origin);
+    if (this.#parts.writer === undefined) sink.deliver(operation.request, this.#notPrimary());
+    else if (refused !== undefined) sink.deliver(operation.request, refused);
+  }
+
+  /** All of its keys belong here, or it is not taken. */
+  #runAtomic(operation: AtomicOperation, origin: BatchOrigin): void {
+    const { sink, batch } = origin;
+    const slots: number[] = [];
+    for (const { key } of operation.writes) {
+      const slot = this.#slot(operation.keyspace, key, batch, sink, operation.request);
+      if (slot === undefined) return;
+      slots.push(slot);
+    }
+    const { writer, epoch } = this.#parts;
+    const refused =
+      writer === undefined || batch.epoch > epoch()
+        ? this.#notPrimary()
+        : writer.enqueueAtomic(operation, slots, origin);
     if (refused !== undefined) sink.deliver(operation.request, refused);
+  }
+
+  /** Also for a client that knows of a newer epoch: whoever is primary there, this node does not know yet. */
+  #notPrimary(): Outcome {
+    return { kind: 'not-primary', epoch: this.#parts.epoch() };
   }
 
   #slot(keyspace: number, key: string, batch: BatchRequest, sink: ResultSink, request: number): number | undefined {
     const { ownership } = this.#parts;
     const standing =
-      batch.shard !== '' && batch.shard !== ownership.shard ? 'foreign' : ownership.standing(keyspace, key);
+      batch.shard !== '' && batch.shard !== ownership.shard
+        ? 'foreign'
+        : ownership.standing(keyspace, key, batch.revision);
     if (typeof standing === 'number') return standing;
     sink.deliver(
       request,

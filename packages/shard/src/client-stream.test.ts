@@ -1,13 +1,15 @@
 import type { BatchRequest, BatchResponse, GetOperation, Outcome, PutOperation, Topology } from '@edis/core';
-import { limits } from '@edis/core';
+import { defaultKeyspaceSettings, limits } from '@edis/core';
 import type { MessageStream, StreamListener } from '@edis/rpc';
 import { RpcChannel, RpcServer } from '@edis/rpc';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { BatchRunner } from './batch-runner.ts';
 import { BusyPoll } from './busy-poll.ts';
-import type { ResponseHeader } from './client-stream.ts';
+import type { ClientStreamOwner, ResponseHeader } from './client-stream.ts';
 import { ClientStream } from './client-stream.ts';
 import { ClientStreams } from './client-streams.ts';
+import { FairTurns } from './fair-turns.ts';
+import { Figures } from './figures.ts';
 import { Ownership } from './ownership.ts';
 import { batchOf, get, PrimaryBed, put, turns } from './primary-fixture.ts';
 import { Reader } from './reader.ts';
@@ -21,7 +23,15 @@ const topology: Topology = {
   formed: true,
   initialShards: 1,
   infos: [],
-  keyspaces: [{ id: 1, name: 'default', strategy: 'hash', slots: [{ from: 0, to: 16_383, shard: 's1' }] }],
+  keyspaces: [
+    {
+      id: 1,
+      name: 'default',
+      strategy: 'hash',
+      settings: defaultKeyspaceSettings,
+      slots: [{ from: 0, to: 16_383, shard: 's1' }],
+    },
+  ],
   shards: [{ shard: 's1', epoch: 1, primary: 'store-1', configuredSize: 1, members: [] }],
 };
 
@@ -85,7 +95,7 @@ beforeEach(async () => {
   bed = await PrimaryBed.open();
   const { store, side, acknowledgements, counters } = bed;
   const onDamaged = (): void => {};
-  const now = { sessionWaitMs: 100, monotonicMs: () => performance.now() };
+  const now = { sessionWaitMs: 100, monotonicMs: () => performance.now(), wallMs: () => Date.now() };
   reader = new Reader({ store, role: side, acknowledgements, counters, onDamaged, ...now });
   runner = new BatchRunner({ ownership, reader, writer: side.writer, epoch: () => side.epoch });
 });
@@ -104,7 +114,14 @@ function gets(count: number, first = 1): GetOperation[] {
 function open(): { peer: SlowPeer; client: ClientStream; closed: ClientStream[] } {
   const peer = new SlowPeer();
   const closed: ClientStream[] = [];
-  const owner = { onClient: () => {}, onBatch: () => {}, onClosed: (stream: ClientStream) => void closed.push(stream) };
+  const owner: ClientStreamOwner = {
+    turns: new FairTurns(() => performance.now()),
+    figures: new Figures(),
+    monotonicMs: () => performance.now(),
+    onClient: () => {},
+    onBatch: () => {},
+    onClosed: (stream) => void closed.push(stream),
+  };
   const client = new ClientStream(peer, runner, () => header, owner);
   return { peer, client, closed };
 }
@@ -125,6 +142,7 @@ describe('a client that does not take its results', () => {
     expect(bed.valueOf('a')).toBeUndefined();
 
     peer.drain();
+    await turns();
     expect(peer.requests).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
     expect(peer.paused).toBe(true);
     peer.takes = true;
@@ -233,7 +251,7 @@ describe('an operation', () => {
 });
 
 test("a client's newer stream breaks its older one, whose unread writes are then never carried out", () => {
-  const streams = new ClientStreams(new BusyPoll(0, () => 0));
+  const streams = new ClientStreams(new BusyPoll(0, () => 0), () => performance.now());
   const peers = [new SlowPeer(), new SlowPeer(), new SlowPeer()];
   for (const peer of peers) streams.add(new ClientStream(peer, runner, () => header, streams));
   const [older, newer, other] = peers;
@@ -251,7 +269,12 @@ test('over a real connection a client that stops reading is answered completely 
     listen: '127.0.0.1:0',
     shard: {
       batch: (stream) => {
-        new ClientStream(stream, runner, () => header, new ClientStreams(new BusyPoll(0, () => 0))).greet();
+        new ClientStream(
+          stream,
+          runner,
+          () => header,
+          new ClientStreams(new BusyPoll(0, () => 0), () => performance.now()),
+        ).greet();
       },
       execute: () => Promise.reject(new Error('not asked')),
       stats: () => {
@@ -292,4 +315,50 @@ test('over a real connection a client that stops reading is answered completely 
   expect(reads).toBeLessThan((batches * each) / 4);
   stream.resume();
   await vi.waitFor(() => expect(requests.size).toBe(batches * each), { timeout: 30_000 });
+});
+
+test('a client with a thousand operations in one moment lets another one in between', async () => {
+  const order: string[] = [];
+  const owner: ClientStreamOwner = {
+    turns: new FairTurns(() => 0),
+    figures: new Figures(),
+    monotonicMs: () => 0,
+    onClient: () => {},
+    onBatch: () => {},
+    onClosed: () => {},
+  };
+  const named = (name: string): SlowPeer => {
+    const peer = new SlowPeer();
+    const answer = peer.send.bind(peer);
+    peer.send = (message) => {
+      if (message.results.length > 0) order.push(name);
+      return answer(message);
+    };
+    new ClientStream(peer, runner, () => header, owner).greet();
+    return peer;
+  };
+  const heavy = named('heavy');
+  const light = named('light');
+  light.listener?.onMessage(batchOf({ operations: gets(1) }));
+  for (let count = 0; count < 10; count += 1)
+    heavy.listener?.onMessage(batchOf({ operations: gets(256, count * 256) }));
+  light.listener?.onMessage(batchOf({ operations: gets(1, 2) }));
+  expect(order).toEqual(['light', 'heavy', 'light']);
+  await turns();
+  expect(heavy.requests).toHaveLength(2560);
+});
+
+test('a client with too many operations waiting is not read from until they have run', async () => {
+  const streams = new ClientStreams(new BusyPoll(0, () => 0), () => 0);
+  const peers = [new SlowPeer(), new SlowPeer()];
+  for (const peer of peers) streams.add(new ClientStream(peer, runner, () => header, streams));
+  const [light, heavy] = peers;
+  light?.listener?.onMessage(batchOf({ operations: gets(1) }));
+  for (let count = 0; count < 6; count += 1)
+    heavy?.listener?.onMessage(batchOf({ operations: gets(1000, count * 1000) }));
+  expect(heavy?.paused).toBe(true);
+  expect(light?.paused).toBe(false);
+  await turns();
+  expect(heavy?.requests).toHaveLength(6000);
+  expect(heavy?.paused).toBe(false);
 });

@@ -1,6 +1,19 @@
-import type { BatchRequest, BatchResponse, ByteString, EdisError, Outcome, Result, Topology } from '@edis/core';
+import type {
+  BatchRequest,
+  BatchResponse,
+  ByteString,
+  ClientShare,
+  EdisError,
+  Operation,
+  Outcome,
+  Result,
+  Topology,
+} from '@edis/core';
 import type { MessageStream } from '@edis/rpc';
 import type { BatchRunner } from './batch-runner.ts';
+import type { FairTurns, WaitingClient } from './fair-turns.ts';
+import type { Figures } from './figures.ts';
+import { sampledEvery } from './figures.ts';
 import { metadataBytes } from './metadata-bytes.ts';
 import type { BatchOrigin, ResultSink } from './result-sink.ts';
 
@@ -16,6 +29,12 @@ const resultOverheadBytes = 32;
 const memberBytes = 256;
 const rangeBytes = 32;
 
+/**
+ * Operations of one client that may wait for its turn: more than a full message, so that there is always something to
+ * run, and little beside the queue. A client with more is not read, so that TCP holds it back.
+ */
+const maxHeldOperations = 4096;
+
 /** What a response says about the answering node. */
 export type ResponseHeader = Omit<BatchResponse, 'results'>;
 
@@ -25,15 +44,26 @@ export interface ClientStreamOwner {
   /** A batch has come. */
   onBatch(operations: number): void;
   onClosed(stream: ClientStream): void;
+  readonly turns: FairTurns;
+  readonly figures: Figures;
+  monotonicMs(): number;
+}
+
+/** Part of a batch that waits for its turn. */
+interface HeldBatch {
+  readonly origin: BatchOrigin;
+  readonly arrivedMs: number;
+  next: number;
 }
 
 /**
  * One client's stream of batches.
  *
- * Guarantees bounded memory: while the client does not take its results, no further operation of it is begun and its
- * stream is not read, so that TCP holds it back.
+ * Guarantees bounded memory: while the client does not take its results, no further operation of it is begun; and while
+ * it has too many operations waiting, its stream is not read. Takes turns with other clients (fair-turns.ts).
  */
-export class ClientStream implements ResultSink {
+export class ClientStream implements ResultSink, WaitingClient {
+  readonly share: ClientShare = { operations: 0 };
   readonly #stream: MessageStream<BatchResponse, BatchRequest>;
   readonly #runner: BatchRunner;
   readonly #header: () => ResponseHeader;
@@ -41,9 +71,14 @@ export class ClientStream implements ResultSink {
   #client: ByteString = '';
   #results: Result[] = [];
   #resultBytes = 0;
+  /** The client does not take its results. */
   #blocked = false;
-  /** Batches that came while the client did not take its results; reading stops with the first. */
-  #held: { origin: BatchOrigin; next: number }[] = [];
+  #paused = false;
+  #held: HeldBatch[] = [];
+  #heldOperations = 0;
+  #untilSample = sampledEvery;
+  /** The operation whose answer is waited for to know how long it took. */
+  #sample: { readonly operation: Operation; readonly startMs: number } | undefined;
 
   constructor(
     stream: MessageStream<BatchResponse, BatchRequest>,
@@ -60,7 +95,7 @@ export class ClientStream implements ResultSink {
       onDrain: () => this.#onDrain(),
       onClose: () => {
         this.#results = [];
-        this.#held = [];
+        this.#drop();
         owner.onClosed(this);
       },
     });
@@ -73,6 +108,7 @@ export class ClientStream implements ResultSink {
 
   deliver(request: number, outcome: Outcome): void {
     if (this.#stream.closed) return;
+    if (this.#sample?.operation.request === request) this.#endSample(this.#sample);
     this.#results.push({ request, outcome });
     this.#resultBytes += resultOverheadBytes;
     if (outcome.kind === 'found') this.#resultBytes += outcome.value.length + metadataBytes(outcome.metadata);
@@ -96,8 +132,20 @@ export class ClientStream implements ResultSink {
 
   /** Breaks the stream; what of it was not read yet is never carried out. */
   cancel(error: EdisError): void {
-    this.#held = [];
+    this.#drop();
     this.#stream.cancel(error);
+  }
+
+  get idle(): boolean {
+    return this.#blocked || this.#heldOperations === 0;
+  }
+
+  /** Runs operations that waited for their turn. */
+  run(operations: number): number {
+    const ran = this.#runHeld(operations);
+    this.flush();
+    this.#updateReading();
+    return ran;
   }
 
   #onBatch(batch: BatchRequest): void {
@@ -106,40 +154,74 @@ export class ClientStream implements ResultSink {
       this.#client = batch.client;
       this.#owner.onClient(this, batch.client);
     }
-    const origin = { sink: this, batch };
-    if (this.#blocked) this.#held.push({ origin, next: 0 });
-    else this.#run(origin, 0);
+    const { turns } = this.#owner;
+    const count = batch.operations.length;
+    this.#held.push({ origin: { sink: this, batch }, arrivedMs: this.#owner.monotonicMs(), next: 0 });
+    this.#heldOperations += count;
+    const admitted = turns.admit(this, count);
+    if (!this.#blocked) this.#runHeld(admitted);
     this.flush();
+    if (!this.idle) turns.add(this);
+    this.#updateReading();
   }
 
-  #run(origin: BatchOrigin, from: number): void {
-    const { operations } = origin.batch;
-    for (let index = from; index < operations.length; index += 1) {
-      if (this.#blocked) {
-        this.#held.unshift({ origin, next: index });
-        return;
+  #runHeld(limit: number): number {
+    let ran = 0;
+    while (ran < limit && !this.#blocked) {
+      const held = this.#held[0];
+      if (held === undefined) break;
+      const { operations } = held.origin.batch;
+      const end = Math.min(operations.length, held.next + limit - ran);
+      while (held.next < end && !this.#blocked) {
+        const operation = operations[held.next];
+        held.next += 1;
+        ran += 1;
+        if (operation !== undefined) this.#begin(operation, held);
       }
-      const operation = operations[index];
-      if (operation !== undefined) this.#runner.run(operation, origin);
+      if (held.next === operations.length) this.#held.shift();
     }
+    this.#heldOperations -= ran;
+    return ran;
+  }
+
+  #begin(operation: Operation, { origin, arrivedMs }: HeldBatch): void {
+    this.#untilSample -= 1;
+    if (this.#untilSample <= 0 && this.#sample === undefined) {
+      this.#untilSample = sampledEvery;
+      this.#sample = { operation, startMs: arrivedMs };
+    }
+    this.#runner.run(operation, origin);
+  }
+
+  #endSample(sample: { readonly operation: Operation; readonly startMs: number }): void {
+    this.#sample = undefined;
+    this.#owner.figures.record(sample.operation, this.#owner.monotonicMs() - sample.startMs);
+  }
+
+  #drop(): void {
+    this.#held = [];
+    this.#heldOperations = 0;
+    this.#owner.turns.remove(this);
   }
 
   #block(): void {
-    if (this.#blocked) return;
     this.#blocked = true;
-    this.#stream.pause();
+    this.#updateReading();
   }
 
   #onDrain(): void {
     if (!this.#blocked) return;
     this.#blocked = false;
-    while (!this.#blocked) {
-      const held = this.#held.shift();
-      if (held === undefined) break;
-      this.#run(held.origin, held.next);
-      this.flush();
-    }
-    if (!this.#blocked) this.#stream.resume();
+    if (!this.idle) this.#owner.turns.add(this);
+    this.#updateReading();
+  }
+
+  #updateReading(): void {
+    const pause = this.#blocked || this.#heldOperations > maxHeldOperations;
+    if (pause === this.#paused) return;
+    this.#paused = pause;
+    if (pause) this.#stream.pause();
+    else this.#stream.resume();
   }
 }
 

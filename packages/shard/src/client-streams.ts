@@ -1,6 +1,8 @@
 import { type ByteString, EdisError } from '@edis/core';
 import type { BusyPoll } from './busy-poll.ts';
 import type { ClientStream, ClientStreamOwner } from './client-stream.ts';
+import { FairTurns } from './fair-turns.ts';
+import { Figures } from './figures.ts';
 
 /**
  * The open streams of clients.
@@ -10,13 +12,22 @@ import type { ClientStream, ClientStreamOwner } from './client-stream.ts';
  * changed nothing (a delete that found nothing leaves no operation id) could be carried out after it.
  */
 export class ClientStreams implements ClientStreamOwner {
+  readonly turns: FairTurns;
+  readonly figures = new Figures();
   readonly #poll: BusyPoll;
+  readonly #monotonicMs: () => number;
   readonly #open = new Set<ClientStream>();
   readonly #byClient = new Map<ByteString, ClientStream>();
   readonly #clients = new Map<ClientStream, ByteString>();
 
-  constructor(poll: BusyPoll) {
+  constructor(poll: BusyPoll, monotonicMs: () => number) {
     this.#poll = poll;
+    this.#monotonicMs = monotonicMs;
+    this.turns = new FairTurns(monotonicMs);
+  }
+
+  monotonicMs(): number {
+    return this.#monotonicMs();
   }
 
   get size(): number {

@@ -4,7 +4,12 @@ export class Counters {
   writes = 0;
   busy = 0;
   repeated = 0;
+  /** Records that were removed because their deadline had passed. */
+  expired = 0;
   snapshots = 0;
+  queries = 0;
+  /** Feeds that are open now. */
+  watchers = 0;
   #rate = 0;
   #countedAtMs = 0;
   #counted = 0;

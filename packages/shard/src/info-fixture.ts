@@ -1,4 +1,5 @@
 import type { InfoMessage, NodeMessage, Registration, Topology } from '@edis/core';
+import { EdisError } from '@edis/core';
 import type { MessageStream } from '@edis/rpc';
 import { RpcServer } from '@edis/rpc';
 import { vi } from 'vitest';
@@ -45,6 +46,8 @@ export class ScriptedInfo {
         },
         watchTopology: (stream) => stream.end(),
         describeCluster: () => ({ topology: topologyAt(1), reports: new Map(), waitsFor: [] }),
+        createKeyspace: () => Promise.reject(new EdisError('internal', 'a node creates no keyspaces')),
+        dropKeyspace: () => Promise.reject(new EdisError('internal', 'a node drops no keyspaces')),
       },
     });
     const { address } = await server.start();

@@ -46,7 +46,7 @@ const registration: Registration = {
 };
 
 function deltaFrom(fromRevision: number): InfoMessage {
-  const unchanged = { infos: [], keyspaces: [], shards: [], removedShards: [] };
+  const unchanged = { infos: [], keyspaces: [], shards: [], removedShards: [], removedKeyspaces: [] };
   const delta = { cluster: 'cluster-1', fromRevision, revision: fromRevision + 1, formed: true, ...unchanged };
   return { kind: 'topology', update: { kind: 'delta', delta } };
 }

@@ -1,4 +1,5 @@
 import type { BatchResponse, Configuration, NodeRole, Result, Topology } from '@edis/core';
+import { defaultKeyspaceSettings } from '@edis/core';
 import type { MessageStream } from '@edis/rpc';
 import { RpcChannel } from '@edis/rpc';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -18,7 +19,15 @@ let configuration: Configuration;
 const topology: Topology = {
   ...topologyAt(3),
   formed: true,
-  keyspaces: [{ id: 1, name: 'default', strategy: 'hash', slots: [{ from: 0, to: 16_383, shard: 's1' }] }],
+  keyspaces: [
+    {
+      id: 1,
+      name: 'default',
+      strategy: 'hash',
+      settings: defaultKeyspaceSettings,
+      slots: [{ from: 0, to: 16_383, shard: 's1' }],
+    },
+  ],
   shards: [{ shard: 's1', epoch: 1, primary: 'unknown', configuredSize: 1, members: [] }],
 };
 

@@ -13,7 +13,7 @@ import type {
 import { EdisError, networkOf, pickEndpoint } from '@edis/core';
 import type { Logger } from '@edis/process';
 import { advertisedEndpoints } from '@edis/process';
-import type { MessageStream, ReplicationHandlers, ShardHandlers } from '@edis/rpc';
+import type { MessageStream, QueryHandlers, ReplicationHandlers, ShardHandlers } from '@edis/rpc';
 import { RpcServer } from '@edis/rpc';
 import type { Store } from '@edis/store';
 import { Acknowledgements } from './acknowledgements.ts';
@@ -25,11 +25,14 @@ import { ClientStreams } from './client-streams.ts';
 import { Counters } from './counters.ts';
 import { InfoSession } from './info-session.ts';
 import type { MemberConfig } from './member-config.ts';
+import { servingStats, storeStats } from './member-stats.ts';
 import { Ownership } from './ownership.ts';
 import { PrimarySide } from './primary-side.ts';
+import { QueryService } from './query-service.ts';
 import { Reader } from './reader.ts';
 import { ReplicaSide } from './replica-side.ts';
 import { CollectingSink } from './result-sink.ts';
+import { WatchFeeds } from './watch-feeds.ts';
 
 /** What the process hands in: everything that is not decided by the settings. */
 export interface MemberSurroundings {
@@ -71,6 +74,8 @@ export class Member {
   readonly #side: Side;
   readonly #reader: Reader;
   readonly #runner: BatchRunner;
+  readonly #queries: QueryService;
+  readonly #watchFeeds: WatchFeeds;
   readonly #server: RpcServer;
   readonly #session: InfoSession;
   readonly #streams: ClientStreams;
@@ -87,8 +92,8 @@ export class Member {
     this.failed = new Promise((resolve) => {
       this.#fail = resolve;
     });
-    const { store, logger, monotonicMs } = surroundings;
-    this.#streams = new ClientStreams(new BusyPoll(config.busyPollUs, monotonicMs));
+    const { store, logger, monotonicMs, wallMs } = surroundings;
+    this.#streams = new ClientStreams(new BusyPoll(config.busyPollUs, monotonicMs), monotonicMs);
     this.#side = this.#makeSide();
     const { side } = this.#side;
     this.#reader = new Reader({
@@ -98,6 +103,7 @@ export class Member {
       counters: this.#counters,
       sessionWaitMs: config.sessionWaitMs,
       monotonicMs,
+      wallMs,
       onDamaged: (error) => logger.error({ event: 'damaged', reason: error.message }, 'a stored record is damaged'),
     });
     this.#runner = new BatchRunner({
@@ -106,9 +112,13 @@ export class Member {
       writer: this.#side.kind === 'primary' ? this.#side.side.writer : undefined,
       epoch: () => Math.max(this.#knownEpoch, side.epoch),
     });
+    this.#queries = this.#makeQueries();
+    this.#watchFeeds = this.#makeWatchFeeds();
     this.#server = new RpcServer({
       listen: config.listen,
       shard: this.#shardHandlers(),
+      query: queryHandlers(this.#queries),
+      feed: { watch: (stream) => this.#watchFeeds.watch(stream) },
       replication: replicationHandlers(side),
       onError: (error) => logger.error({ event: 'rpc-failed', reason: error.message }, 'a call failed inside'),
     });
@@ -135,7 +145,8 @@ export class Member {
     const { port, address } = await this.#server.start();
     this.#port = port;
     logger.info({ event: 'listening', address, node, role }, 'listening');
-    this.#rateTimer = setInterval(() => this.#counters.tick(this.#surroundings.monotonicMs()), rateTickMs);
+    this.#rateTimer = setInterval(() => this.#tick(this.#surroundings.monotonicMs()), rateTickMs);
+    if (this.#side.kind === 'primary') this.#side.side.start();
     this.#session.start();
     this.#updateReady();
   }
@@ -146,7 +157,7 @@ export class Member {
     this.#server.setServing(false);
     if (this.#side.kind === 'primary') {
       const { writer } = this.#side.side;
-      writer.stop();
+      await this.#side.side.stop();
       while (!writer.idle && !this.#closed) {
         await new Promise<void>((resolve) => {
           setTimeout(resolve, drainPollMs);
@@ -154,6 +165,7 @@ export class Member {
       }
       this.#side.side.endFeeds();
     }
+    this.#watchFeeds.drain();
     this.#streams.end();
     await this.#server.drain(this.#config.drainMs / 2);
     await this.#surroundings.store.flush();
@@ -165,14 +177,38 @@ export class Member {
     clearInterval(this.#rateTimer);
     this.#session.close();
     this.#reader.close();
+    this.#queries.close();
+    this.#watchFeeds.close();
     if (this.#side.kind === 'replica') this.#side.side.close();
+    else await this.#side.side.stop();
     await this.#server.close();
     await this.#surroundings.store.close();
   }
 
+  #tick(nowMs: number): void {
+    this.#counters.tick(nowMs);
+    this.#streams.figures.tick(nowMs);
+  }
+
+  #makeWatchFeeds(): WatchFeeds {
+    const { store, logger, node, wallMs } = this.#surroundings;
+    return new WatchFeeds({
+      store,
+      node,
+      cluster: () => store.identity.cluster,
+      shard: () => store.identity.shard,
+      serving: () => (this.#side.kind === 'primary' ? this.#side.side.active : this.#side.side.serving),
+      wallMs,
+      onCount: (count) => {
+        this.#counters.watchers = count;
+      },
+      onError: (error) => logger.error({ event: 'feed-failed', reason: error.message }, 'a change feed broke off'),
+    });
+  }
+
   #makeSide(): Side {
     const { store, logger, node, role, random, wallMs, monotonicMs } = this.#surroundings;
-    const { queueOperations, queueBytes, replicationDelayMs } = this.#config;
+    const { queueOperations, queueBytes, overlayBytes, replicationDelayMs } = this.#config;
     if (role === 'write-shard') {
       const side = new PrimarySide({
         store,
@@ -181,12 +217,14 @@ export class Member {
         logger,
         queueOperations,
         queueBytes,
+        overlayBytesMax: overlayBytes,
         wallMs,
         monotonicMs,
         clientCount: () => this.#streams.size,
         cluster: () => store.identity.cluster,
         shard: () => store.identity.shard,
         onActive: () => this.#updateReady(),
+        onShown: () => this.#watchFeeds.onShown(),
       });
       return { kind: 'primary', side };
     }
@@ -198,7 +236,7 @@ export class Member {
       random,
       monotonicMs,
       serving: store.identity.serving,
-      onShown: () => this.#reader.onApplied(),
+      onShown: () => this.#onApplied(),
       onServing: () => this.#onServing(),
       onSnapshot: () => {
         this.#counters.snapshots += 1;
@@ -207,11 +245,30 @@ export class Member {
     return { kind: 'replica', side };
   }
 
+  #makeQueries(): QueryService {
+    const { store, logger, wallMs, monotonicMs } = this.#surroundings;
+    const { side } = this.#side;
+    return new QueryService({
+      store,
+      ownership: this.#ownership,
+      role: side,
+      epoch: () => Math.max(this.#knownEpoch, side.epoch),
+      sessionWaitMs: this.#config.sessionWaitMs,
+      node: this.#surroundings.node,
+      wallMs,
+      monotonicMs,
+      onAnswered: () => {
+        this.#counters.queries += 1;
+      },
+      onDamaged: (error) => logger.error({ event: 'damaged', reason: error.message }, 'a stored record is damaged'),
+    });
+  }
+
   /** A restarted node acts on what it knew last, so that it serves reads while info is away. */
   #recall(): void {
     const { identity } = this.#surroundings.store;
     if (identity.shard !== '') this.#ownership.onShard(identity.shard);
-    if (identity.topology !== undefined) this.#ownership.onTopology(identity.topology);
+    if (identity.topology !== undefined) this.#learn(identity.topology, false);
     if (identity.configuration !== undefined && this.#side.kind === 'replica') {
       this.#follow(identity.configuration, this.#config.info[0] ?? '');
     }
@@ -224,11 +281,17 @@ export class Member {
   }
 
   #onTopology(topology: Topology): void {
-    this.#ownership.onTopology(topology);
+    this.#learn(topology, true);
     this.#saveIdentity({ topology });
     if (this.#side.kind === 'replica' && this.#surroundings.store.identity.configuration !== undefined) {
       this.#follow(this.#surroundings.store.identity.configuration, this.#config.info[0] ?? '');
     }
+  }
+
+  /** The log knows a keyspace before the first write of it is let in. */
+  #learn(topology: Topology, fromInfo: boolean): void {
+    if (this.#side.kind === 'primary') this.#side.side.onTopology(topology, fromInfo);
+    this.#ownership.onTopology(topology);
   }
 
   #onConfiguration(configuration: Configuration, dialled: string): void {
@@ -257,7 +320,14 @@ export class Member {
 
   #onSynced(position: number): void {
     this.#side.side.onSynced(position);
-    if (this.#side.kind === 'primary') this.#reader.onApplied();
+    if (this.#side.kind === 'primary') this.#onApplied();
+  }
+
+  /** What the reads show moved on, or the role changed. */
+  #onApplied(): void {
+    this.#reader.onApplied();
+    this.#queries.onApplied();
+    this.#watchFeeds.onShown();
   }
 
   #onStoreFailed(error: EdisError): void {
@@ -376,38 +446,30 @@ export class Member {
 
   #stats(): NodeStats {
     const { store, node } = this.#surroundings;
-    const primary = this.#side.kind === 'primary' ? this.#side.side : undefined;
-    const replica = this.#side.kind === 'replica' ? this.#side.side : undefined;
+    const { kind, side } = this.#side;
     return {
       node,
       shard: this.#ownership.shard,
       role: this.#role(),
-      lastEntry: store.lastEntry,
-      syncedPosition: store.syncedPosition,
-      visiblePosition: store.visiblePosition,
-      viewPosition: store.viewPosition,
-      recordCount: store.recordCount,
-      recordBytes: store.recordBytes,
-      contentHash: store.contentHash,
-      queueOperations: primary?.queueOperations ?? 0,
-      queueBytes: primary?.queueBytes ?? 0,
-      overlayBytes: store.overlayBytes,
-      readCount: this.#counters.reads,
-      writeCount: this.#counters.writes,
-      busyCount: this.#counters.busy,
-      cacheHitCount: store.cacheHitCount,
-      cacheMissCount: store.cacheMissCount,
-      logBytes: store.logBytes,
-      logFirstPosition: store.firstPosition,
-      lagEntries: replica?.lagEntries ?? 0,
-      stalenessMs: replica?.stalenessMs ?? 0,
+      ...storeStats(store),
+      ...servingStats(this.#counters, this.#streams.figures),
+      queueOperations: kind === 'primary' ? side.queueOperations : 0,
+      queueBytes: kind === 'primary' ? side.queueBytes : 0,
+      followerCount: kind === 'primary' ? side.followerCount : 0,
+      lagEntries: kind === 'replica' ? side.lagEntries : 0,
+      stalenessMs: kind === 'replica' ? side.stalenessMs : 0,
       residentBytes: process.memoryUsage.rss(),
-      followerCount: primary?.followerCount ?? 0,
-      operationsPerSecond: this.#counters.operationsPerSecond,
-      repeatedCount: this.#counters.repeated,
-      snapshotCount: this.#counters.snapshots,
     };
   }
+}
+
+/** Handlers lose their object when they are handed on; the arrows keep it. */
+function queryHandlers(queries: QueryService): QueryHandlers {
+  return {
+    scan: (request, signal) => queries.scan(request, signal),
+    search: (request, signal) => queries.search(request, signal),
+    aggregate: (request, signal) => queries.aggregate(request, signal),
+  };
 }
 
 /** Handlers lose their object when they are handed on; the arrows keep it. */

@@ -40,12 +40,15 @@ export class Ownership {
     this.#locate();
   }
 
-  /** The slot of the key when this member's shard owns it. */
-  standing(keyspace: number, key: ByteString): Standing {
+  /**
+   * The slot of the key when this member's shard owns it. A keyspace that it does not know does not exist, unless
+   * the one who asks has a newer map (`revision`), in which it may.
+   */
+  standing(keyspace: number, key: ByteString, revision = 0): Standing {
     const router = this.#router;
     if (router === undefined) return 'foreign';
     const id = keyspace === 0 ? defaultKeyspaceId : keyspace;
-    if (!router.hasKeyspace(id)) return 'no-such-keyspace';
+    if (!router.hasKeyspace(id)) return revision > this.revision ? 'foreign' : 'no-such-keyspace';
     const slot = slotOf(key);
     return router.shardIndexOf(id, slot) === this.#shardIndex ? slot : 'foreign';
   }

@@ -1,11 +1,31 @@
-import type { Ack, BatchRequest, Condition, DeleteOperation, GetOperation, Outcome, PutOperation } from '@edis/core';
+import type {
+  Ack,
+  AppendOperation,
+  AtomicOperation,
+  BatchRequest,
+  Condition,
+  DeleteOperation,
+  ExpireOperation,
+  GetOperation,
+  IncrementOperation,
+  Keyspace,
+  Outcome,
+  PutOperation,
+  SingleWriteOperation,
+  Topology,
+  WriteOperation,
+} from '@edis/core';
+import { defaultKeyspaceSettings, slotCount } from '@edis/core';
 import { createLogger } from '@edis/process';
 import type { Store, StoreOptions } from '@edis/store';
 import { FakeWorld } from '@edis/store/testing';
 import { Acknowledgements } from './acknowledgements.ts';
+import { BatchRunner } from './batch-runner.ts';
 import { Counters } from './counters.ts';
+import type { Ownership } from './ownership.ts';
 import type { PrimarySideParts } from './primary-side.ts';
 import { PrimarySide } from './primary-side.ts';
+import { Reader } from './reader.ts';
 import type { ResultSink } from './result-sink.ts';
 
 /** What the tests of this package share: a primary on a forgetful disk whose syncs can be held up. */
@@ -18,6 +38,7 @@ const manyClients = 1000;
 
 export interface WriteChange {
   readonly request?: number;
+  readonly keyspace?: number;
   readonly ack?: Ack;
   readonly condition?: Condition;
   readonly sequence?: number;
@@ -34,7 +55,31 @@ const writeDefaults = {
 } as const;
 
 export function put(key: string, value: string | Uint8Array, change: WriteChange = {}): PutOperation {
-  return { ...writeDefaults, kind: 'put', key, value, metadata: undefined, ...change };
+  return { ...writeDefaults, kind: 'put', key, value, metadata: undefined, ttlMs: 0, ...change };
+}
+
+export function increment(key: string, by = 1n, change: WriteChange = {}): IncrementOperation {
+  return { ...writeDefaults, kind: 'increment', key, by, ...change };
+}
+
+export function append(key: string, value: string | Uint8Array, change: WriteChange = {}): AppendOperation {
+  return { ...writeDefaults, kind: 'append', key, value, ...change };
+}
+
+export function expire(key: string, ttlMs: number, change: WriteChange = {}): ExpireOperation {
+  return { ...writeDefaults, kind: 'expire', key, ttlMs, ...change };
+}
+
+/** Its writes have the numbers and the ack of the first. */
+export function atomic(writes: readonly SingleWriteOperation[], change: WriteChange = {}): AtomicOperation {
+  const { keyspace = 0, sequence = 0 } = change;
+  const numbered = writes.map((write, index) => ({
+    ...write,
+    ...change,
+    request: index,
+    sequence: sequence === 0 ? 0 : sequence + index,
+  }));
+  return { kind: 'atomic', request: 0, keyspace, key: writes[0]?.key ?? '', writes: numbered };
 }
 
 export function del(key: string, change: WriteChange = {}): DeleteOperation {
@@ -50,8 +95,29 @@ export function batchOf(change: Partial<BatchRequest> = {}): BatchRequest {
   return { revision: 0, epoch: 0, client: '', completedBelow: 0, shard: '', operations: [], ...change };
 }
 
+/** All of it belongs to s1. */
+export function keyspaceOf(id: number, name: string): Keyspace {
+  const slots = [{ from: 0, to: slotCount - 1, shard: 's1' }];
+  return { id, name, strategy: 'hash', settings: { ...defaultKeyspaceSettings, defaultTtlMs: id * 100 }, slots };
+}
+
+export function topologyOf(revision: number, others: readonly Keyspace[] = []): Topology {
+  const endpoints = [{ network: '', address: 'localhost:1' }];
+  const member = { node: 'n', store: 'store-1', role: 'primary', alive: true, endpoints, host: '', pid: 0 } as const;
+  return {
+    cluster: 'cluster-1',
+    revision,
+    formed: true,
+    initialShards: 1,
+    infos: [],
+    keyspaces: [keyspaceOf(1, 'default'), ...others],
+    shards: [{ shard: 's1', epoch: 1, primary: 'store-1', configuredSize: 1, members: [member] }],
+  };
+}
+
 /** Keeps what was sent, in order; what was delivered counts only after the flush. */
 export class RecordingSink implements ResultSink {
+  readonly share = { operations: 0 };
   readonly sent: { readonly request: number; readonly outcome: Outcome }[] = [];
   #delivered: { readonly request: number; readonly outcome: Outcome }[] = [];
 
@@ -109,6 +175,8 @@ export interface PrimaryBedOptions {
   readonly store?: Partial<StoreOptions>;
   readonly parts?: Partial<PrimarySideParts>;
   readonly epoch?: number;
+  /** Known before it is active. */
+  readonly topology?: Topology;
 }
 
 /** A primary that is active, without server and info. */
@@ -129,6 +197,7 @@ export class PrimaryBed {
     const store = await world.open(options.store);
     await store.saveIdentity({ cluster: 'cluster-1', shard: 's1' });
     const bed = new PrimaryBed(gate, world, store, options.parts);
+    if (options.topology !== undefined) bed.side.onTopology(options.topology, false);
     bed.activate(options.epoch ?? store.lastEntry.epoch + 1);
     while (!bed.side.active) await turns(1);
     return bed;
@@ -145,12 +214,14 @@ export class PrimaryBed {
       logger: silent,
       queueOperations: 10_000,
       queueBytes: 64 * 1024 * 1024,
+      overlayBytesMax: 64 * 1024 * 1024,
       clientCount: () => manyClients,
       wallMs: () => this.wallMs,
       monotonicMs: () => performance.now(),
       cluster: () => store.identity.cluster,
       shard: () => store.identity.shard,
       onActive: () => {},
+      onShown: () => {},
       ...parts,
     });
     store.onSynced((position) => this.side.onSynced(position));
@@ -164,10 +235,14 @@ export class PrimaryBed {
   }
 
   /** Hands a write in and returns its number; an outcome at once is delivered, too. */
-  write(operation: PutOperation | DeleteOperation, batch: Partial<BatchRequest> = {}): number {
+  write(operation: WriteOperation, batch: Partial<BatchRequest> = {}): number {
     const request = operation.request === 0 ? ++this.#requests : operation.request;
     const origin = { sink: this.sink, batch: batchOf(batch) };
-    const outcome = this.side.writer.enqueue({ ...operation, request }, 0, origin);
+    const { writer } = this.side;
+    const outcome =
+      operation.kind === 'atomic'
+        ? writer.enqueueAtomic({ ...operation, request }, [], origin)
+        : writer.enqueue({ ...operation, request }, 0, origin);
     if (outcome !== undefined) {
       this.sink.deliver(request, outcome);
       this.sink.flush();
@@ -176,13 +251,29 @@ export class PrimaryBed {
   }
 
   /** Hands a write in and waits for its outcome. */
-  async settle(operation: PutOperation | DeleteOperation, batch: Partial<BatchRequest> = {}): Promise<Outcome> {
+  async settle(operation: WriteOperation, batch: Partial<BatchRequest> = {}): Promise<Outcome> {
     const request = this.write(operation, batch);
     for (;;) {
       const outcome = this.sink.of(request);
       if (outcome !== undefined) return outcome;
       await turns(1);
     }
+  }
+
+  /** Hands operations on as a member does. */
+  runner(ownership: Ownership, takesWrites = true): BatchRunner {
+    const reader = new Reader({
+      store: this.store,
+      role: this.side,
+      acknowledgements: this.acknowledgements,
+      counters: this.counters,
+      sessionWaitMs: 0,
+      monotonicMs: () => performance.now(),
+      wallMs: () => this.wallMs,
+      onDamaged: () => {},
+    });
+    const writer = takesWrites ? this.side.writer : undefined;
+    return new BatchRunner({ ownership, reader, writer, epoch: () => this.side.epoch });
   }
 
   valueOf(key: string): unknown {

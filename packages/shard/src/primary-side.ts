@@ -8,6 +8,7 @@ import type {
   ReaderState,
   SnapshotRequest,
   SnapshotResponse,
+  Topology,
 } from '@edis/core';
 import { Admission, EdisError, HybridClock, limits, logicalSteps, Primary, VisibleWatermark } from '@edis/core';
 import type { Logger } from '@edis/process';
@@ -17,9 +18,11 @@ import type { Acknowledgements } from './acknowledgements.ts';
 import { answerBeacons } from './beacon.ts';
 import type { Counters } from './counters.ts';
 import { FollowerFeed } from './follower-feed.ts';
+import { KeyspaceSync, ownOperation } from './keyspace-sync.ts';
 import { LogTail } from './log-tail.ts';
 import type { ReadingRole } from './reader.ts';
 import { SnapshotSender } from './snapshot-sender.ts';
+import { Sweeper } from './sweeper.ts';
 import { Writer } from './writer.ts';
 
 /** Entries kept in memory for followers that keep up; who is further behind costs a file read. */
@@ -35,6 +38,7 @@ export interface PrimarySideParts {
   readonly logger: Logger;
   readonly queueOperations: number;
   readonly queueBytes: number;
+  readonly overlayBytesMax: number;
   readonly wallMs: () => number;
   readonly monotonicMs: () => number;
   readonly clientCount: () => number;
@@ -42,6 +46,8 @@ export interface PrimarySideParts {
   readonly shard: () => string;
   /** It became active, in that epoch. */
   readonly onActive: (epoch: number) => void;
+  /** More of the log may be visible. */
+  readonly onShown: () => void;
 }
 
 /**
@@ -59,6 +65,8 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
   readonly #tail = new LogTail(tailBytes);
   readonly #feeds = new Set<FollowerFeed>();
   readonly #state: PrimaryReaderState;
+  readonly #keyspaces: KeyspaceSync;
+  readonly #sweeper: Sweeper;
   #snapshots = 0;
 
   constructor(parts: PrimarySideParts) {
@@ -92,6 +100,48 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
       onUnreadable: (error) =>
         parts.logger.error({ event: 'unreadable', reason: error.message }, 'a stored record can not be read'),
     });
+    this.#keyspaces = this.#makeKeyspaceSync();
+    this.#sweeper = this.#makeSweeper();
+  }
+
+  #makeKeyspaceSync(): KeyspaceSync {
+    const { store, logger } = this.#parts;
+    return new KeyspaceSync({
+      store,
+      log: (operations) => this.writer.log(operations),
+      onLogged: (created, dropped) => logger.info({ event: 'keyspaces', created, dropped }, 'keyspaces changed'),
+    });
+  }
+
+  #makeSweeper(): Sweeper {
+    const { store, counters, logger, wallMs, overlayBytesMax } = this.#parts;
+    return new Sweeper({
+      store,
+      overlayBytesMax,
+      active: () => this.#primary.active,
+      log: (operations) => this.writer.log(operations),
+      wallMs,
+      onExpired: (count) => {
+        counters.expired += count;
+      },
+      onError: (error) => logger.error({ event: 'sweep-failed', reason: error.message }, 'expired records stay'),
+    });
+  }
+
+  /** Begins to remove what is expired or dropped, whenever it is active. */
+  start(): void {
+    this.#sweeper.start();
+  }
+
+  /** Takes no more writes of clients or of its own; those that were taken are carried out. */
+  async stop(): Promise<void> {
+    this.writer.stop();
+    await this.#sweeper.stop();
+  }
+
+  /** To be told before clients can learn that this node knows it. `fromInfo`: it is not what the node remembers. */
+  onTopology(topology: Topology, fromInfo: boolean): void {
+    this.#keyspaces.onTopology(topology, fromInfo);
   }
 
   get active(): boolean {
@@ -132,7 +182,10 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
 
   onSynced(position: number): void {
     this.#watermark.onSynced(position);
-    if (this.#primary.onSynced(position)) this.#parts.onActive(this.#primary.epoch);
+    if (this.#primary.onSynced(position)) {
+      this.#keyspaces.sync();
+      this.#parts.onActive(this.#primary.epoch);
+    }
     this.writer.onSynced(position);
     this.#onProgress();
   }
@@ -203,7 +256,7 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
       position,
       epoch,
       timestamp: this.#clock.take(1, wallMs()),
-      operations: [openingOperation],
+      operations: [ownOperation],
       completed: new Map(),
     });
     this.#watermark.onAppended(position, true);
@@ -224,6 +277,7 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
 
   #onProgress(): void {
     this.#parts.store.setVisible(this.#watermark.visible);
+    this.#parts.onShown();
     for (const feed of this.#feeds) feed.pump();
     if (this.#feeds.size > 0) this.#updateRetention();
   }
@@ -234,18 +288,6 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
     this.#parts.store.setRetention({ oldestFollowerPosition: oldest });
   }
 }
-
-const openingOperation = {
-  kind: 'open',
-  keyspace: 0,
-  slot: 0,
-  key: '',
-  value: '',
-  metadata: undefined,
-  expiresAtMs: 0,
-  client: '',
-  sequence: 0,
-} as const;
 
 /** Asked once per read: it is a view of the store, made once. */
 class PrimaryReaderState implements ReaderState {

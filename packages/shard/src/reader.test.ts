@@ -23,6 +23,7 @@ function readerOf(parts: Pick<ReaderParts, 'store' | 'role'> & Partial<ReaderPar
     counters: new Counters(),
     sessionWaitMs: 60_000,
     monotonicMs: () => performance.now(),
+    wallMs: () => Date.now(),
     onDamaged: () => {},
     ...parts,
   });
@@ -63,6 +64,22 @@ describe('at the primary', () => {
     }
     expect(answer(reader, get('a', { omitValue: true }))).toMatchObject({ value: '', version: expect.any(Number) });
     expect(written.kind).toBe('put');
+  });
+
+  test('a record is hidden from its deadline on, and told with it before', async () => {
+    const { bed } = await openPrimary();
+    const { store, side, acknowledgements } = bed;
+    const reader = readerOf({ store, role: side, acknowledgements, wallMs: () => bed.wallMs });
+    await bed.settle({ ...put('a', '1'), ttlMs: 100 });
+    const expiresAtMs = bed.wallMs + 100;
+    bed.wallMs += 99;
+    expect(answer(reader, get('a'))).toMatchObject({ kind: 'found', value: '1', expiresAtMs });
+    bed.wallMs += 1;
+    for (const omitValue of [false, true]) {
+      const { position } = bed.store.lastEntry;
+      expect(answer(reader, get('a', { omitValue }))).toEqual({ kind: 'not-found', position });
+    }
+    expect(bed.valueOf('a')).toBe('1');
   });
 
   test('a read of an unsynced disk write waits for the sync, others do not', async () => {

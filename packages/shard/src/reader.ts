@@ -1,6 +1,6 @@
 import type { GetOperation, Outcome, ReaderState } from '@edis/core';
-import { decideRead, defaultKeyspaceId, EdisError, unreachable } from '@edis/core';
-import type { Lookup, Store } from '@edis/store';
+import { decideRead, defaultKeyspaceId, EdisError, isExpired, unreachable } from '@edis/core';
+import type { Lookup, Store, StoredRecord } from '@edis/store';
 import type { Acknowledgements } from './acknowledgements.ts';
 import type { Counters } from './counters.ts';
 import type { ResultSink } from './result-sink.ts';
@@ -36,6 +36,7 @@ export interface ReaderParts {
   readonly counters: Counters;
   readonly sessionWaitMs: number;
   readonly monotonicMs: () => number;
+  readonly wallMs: () => number;
   readonly onDamaged: (error: EdisError) => void;
 }
 
@@ -44,7 +45,8 @@ export interface ReaderParts {
  *
  * Guarantees: a replica shows nothing above `visible`; the primary shows the newest write of a key, but lets nobody
  * know of one that a crash could still take away (the answer waits for the sync); a session read never shows a state
- * before its token. A read that waits does so for at most `sessionWaitMs`.
+ * before its token; a record whose deadline has passed is not shown. A read that waits does so for at most
+ * `sessionWaitMs`.
  */
 export class Reader {
   readonly #parts: ReaderParts;
@@ -119,7 +121,7 @@ export class Reader {
     }
     counters.reads += 1;
     const seen = newest ? Math.max(lookup.position, store.visiblePosition) : state.applied.position;
-    const outcome = outcomeOf(operation, lookup, seen);
+    const outcome = outcomeOf(operation, this.#visible(lookup), seen);
     if (newest && lookup.position > 0 && !role.isReached(lookup.position)) {
       if (acknowledgements.isFull) {
         sink.deliver(operation.request, { kind: 'busy', cause: 'queue-operations', retryAfterMs: fullRetryMs });
@@ -130,6 +132,12 @@ export class Reader {
     } else {
       sink.deliver(operation.request, outcome);
     }
+  }
+
+  /** From its deadline on a record is hidden, long before the primary removes it. */
+  #visible({ record }: Lookup): StoredRecord | undefined {
+    if (record === undefined || record.expiresAtMs === 0) return record;
+    return isExpired(record.expiresAtMs, this.#parts.wallMs()) ? undefined : record;
   }
 
   #wait(operation: GetOperation, sink: ResultSink, state: ReaderState): void {
@@ -164,8 +172,7 @@ function tooStale(state: ReaderState): Outcome {
   return { kind: 'too-stale', applied: state.applied, stalenessMs: state.stalenessMs };
 }
 
-function outcomeOf(operation: GetOperation, lookup: Lookup, position: number): Outcome {
-  const { record } = lookup;
+function outcomeOf(operation: GetOperation, record: StoredRecord | undefined, position: number): Outcome {
   if (record === undefined) return { kind: 'not-found', position };
   return {
     kind: 'found',

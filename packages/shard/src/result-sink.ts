@@ -1,7 +1,9 @@
-import type { BatchRequest, Operation, Outcome } from '@edis/core';
+import type { BatchRequest, ClientShare, Operation, Outcome } from '@edis/core';
 
 /** Where the results of a batch go: a client's stream, or the one caller of a unary Execute. */
 export interface ResultSink {
+  /** What its client has in the queue of writes. */
+  readonly share: ClientShare;
   /** Takes one result; it leaves with the next `flush`. After the sink's end it is forgotten. */
   deliver(request: number, outcome: Outcome): void;
   /** Sends what was delivered. */
@@ -16,6 +18,7 @@ export interface BatchOrigin {
 
 /** A sink that answers all operations of one batch at once. */
 export class CollectingSink implements ResultSink {
+  readonly share: ClientShare = { operations: 0 };
   readonly #outcomes = new Map<number, Outcome>();
   readonly #operations: readonly Operation[];
   readonly #done: (outcomes: readonly Outcome[]) => void;

@@ -1,65 +1,31 @@
 import type {
   Admission,
+  AtomicOperation,
   BatchRequest,
   BusyCause,
   ByteString,
-  Bytes,
-  Condition,
   HybridClock,
-  Metadata,
+  KeyspaceSettings,
   Outcome,
   Primary,
+  SingleWriteOperation,
   VisibleWatermark,
-  WriteOperation,
 } from '@edis/core';
-import { defaultKeyspaceId, EdisError, limits, logicalSteps, timestampOfMs } from '@edis/core';
-import type { EncodedEntry, LoggedOperation, Lookup, Store } from '@edis/store';
+import { defaultKeyspaceSettings, EdisError, outcomeOfUnwritten, outcomeOfWrite, unreachable } from '@edis/core';
+import type { EncodedEntry, LoggedOperation, Store } from '@edis/store';
 import type { Acknowledgements } from './acknowledgements.ts';
 import type { Counters } from './counters.ts';
-import { metadataBytes } from './metadata-bytes.ts';
-import type { BatchOrigin, ResultSink } from './result-sink.ts';
-
-/**
- * A write that was admitted and waits for its commit group, in which it becomes the logged operation that it is: one
- * object for all its way, because at a few hundred thousand a second each further one counts.
- */
-class QueuedWrite implements LoggedOperation {
-  readonly kind: 'put' | 'delete';
-  readonly keyspace: number;
-  readonly slot: number;
-  readonly key: ByteString;
-  readonly value: Bytes;
-  readonly metadata: Metadata | undefined;
-  readonly expiresAtMs = 0;
-  readonly client: ByteString;
-  readonly sequence: number;
-  readonly operation: WriteOperation;
-  readonly bytes: number;
-  readonly origin: BatchOrigin;
-  /** Position of the newest entry that its condition looked at; 0: none that matters. */
-  observed = 0;
-
-  constructor(operation: WriteOperation, slot: number, bytes: number, origin: BatchOrigin) {
-    const isPut = operation.kind === 'put';
-    this.kind = operation.kind;
-    this.keyspace = operation.keyspace || defaultKeyspaceId;
-    this.slot = slot;
-    this.key = operation.key;
-    this.value = isPut ? operation.value : '';
-    this.metadata = isPut ? operation.metadata : undefined;
-    this.client = operation.sequence > 0 ? origin.batch.client : '';
-    this.sequence = operation.sequence;
-    this.operation = operation;
-    this.bytes = bytes;
-    this.origin = origin;
-  }
-}
+import type { BatchOrigin } from './result-sink.ts';
+import { WriteAnswers } from './write-answers.ts';
+import { WriteBatch } from './write-batch.ts';
+import { WriteGroup } from './write-group.ts';
+import type { QueuedItem } from './write-item.ts';
+import { bytesOfWrite, firstSequenceOf, lastSequenceOf, QueuedAtomic, QueuedWrite } from './write-item.ts';
+import { WriteRepetition } from './write-repetition.ts';
+import { WriteResolver } from './write-resolver.ts';
 
 /** Up to that many clients each of their batches is a commit group. */
 const fewClients = 4;
-
-/** Part of the bound of the queue that an operation takes besides its key and value. */
-const operationOverheadBytes = 64;
 
 export interface WriterParts {
   readonly store: Store;
@@ -84,8 +50,8 @@ export interface WriterParts {
 /**
  * The primary's write path: bounded queue → commit group → log entry → acknowledgement.
  *
- * Guarantees: the writes of one event-loop turn become as few entries as their conditions allow, in the order in which
- * they came; a write is acknowledged only at its ack level; one with a known operation id is answered from
+ * Guarantees: the writes of one event-loop turn become as few entries as what they must look at allows, in the order in
+ * which they came; a write is acknowledged only at its ack level; one with a known operation id is answered from
  * memory and never applied twice, whether the repetition or the original arrives first.
  * Assumes that all calls come from one event loop.
  *
@@ -95,43 +61,82 @@ export interface WriterParts {
  */
 export class Writer {
   readonly #parts: WriterParts;
-  #queue: QueuedWrite[] = [];
+  readonly #answers: WriteAnswers;
+  readonly #repetition: WriteRepetition;
+  readonly #resolver: WriteResolver;
+  readonly #batch: WriteBatch;
+  readonly #group = new WriteGroup();
+  #queue: QueuedItem[] = [];
   #scheduled = false;
   #stopped = false;
-  #group: QueuedWrite[] = [];
-  #groupBytes = 0;
-  #groupKeys: Set<string> | undefined;
-  /** The highest sequence of each client in the group; of the client that wrote last it is in the fields below. */
-  readonly #groupSequences = new Map<ByteString, number>();
-  #lastClient: ByteString = '';
-  #lastSequence = 0;
   #failure: Outcome | undefined;
-  readonly #flush = new Set<ResultSink>();
+  /** Of the turn that is being committed: one time for all of its writes. */
+  #nowMs = 0;
 
   constructor(parts: WriterParts) {
     this.#parts = parts;
+    const { store, clock, watermark, onUnreadable } = parts;
+    const closeGroup = (): void => this.#closeGroup();
+    this.#answers = new WriteAnswers(parts);
+    this.#repetition = new WriteRepetition({ operationIds: store.operationIds, clock });
+    this.#resolver = new WriteResolver({ store, group: this.#group, closeGroup, onUnreadable });
+    this.#batch = new WriteBatch({ group: this.#group, resolver: this.#resolver, watermark, closeGroup });
   }
 
   /** Takes a checked write in; an outcome at once when it can not be queued. */
-  enqueue(operation: WriteOperation, slot: number, origin: BatchOrigin): Outcome | undefined {
-    const { primary, admission, counters } = this.#parts;
-    if (this.#failure !== undefined) return this.#failure;
-    if (!primary.active || this.#stopped) return { kind: 'not-primary', epoch: primary.epoch };
-    const bytes = bytesOf(operation);
-    const cause = this.#enter(bytes);
-    if (cause !== undefined) {
-      counters.busy += 1;
-      return { kind: 'busy', cause, retryAfterMs: admission.retryAfterMs() };
-    }
-    this.#queue.push(new QueuedWrite(operation, slot, bytes, origin));
+  enqueue(operation: SingleWriteOperation, slot: number, source: BatchOrigin): Outcome | undefined {
+    const bytes = bytesOfWrite(operation);
+    const refused = this.#enter(source, bytes);
+    if (refused !== undefined) return refused;
+    this.#queue.push(new QueuedWrite(operation, slot, bytes, source));
     this.#schedule();
     return undefined;
   }
 
-  #enter(bytes: number): BusyCause | undefined {
-    const { admission, store, acknowledgements } = this.#parts;
+  /** Takes a checked batch in, with the slot of each of its writes. */
+  enqueueAtomic(operation: AtomicOperation, slots: readonly number[], source: BatchOrigin): Outcome | undefined {
+    let bytes = 0;
+    for (const write of operation.writes) bytes += bytesOfWrite(write);
+    const refused = this.#enter(source, bytes);
+    if (refused !== undefined) return refused;
+    this.#queue.push(new QueuedAtomic(operation, slots, bytes, source));
+    this.#schedule();
+    return undefined;
+  }
+
+  #enter({ sink }: BatchOrigin, bytes: number): Outcome | undefined {
+    const { primary, admission, counters } = this.#parts;
+    if (this.#failure !== undefined) return this.#failure;
+    if (!primary.active || this.#stopped) return { kind: 'not-primary', epoch: primary.epoch };
+    const cause = this.#fullCause() ?? admission.enter(sink.share, bytes);
+    if (cause === undefined) return undefined;
+    counters.busy += 1;
+    return { kind: 'busy', cause, retryAfterMs: admission.retryAfterMs() };
+  }
+
+  #fullCause(): BusyCause | undefined {
+    const { store, acknowledgements } = this.#parts;
     if (!store.hasRoom()) return 'overlay';
-    return acknowledgements.isFull ? 'queue-operations' : admission.enter(bytes);
+    return acknowledgements.isFull ? 'queue-operations' : undefined;
+  }
+
+  /**
+   * Logs operations of the shard's own as one entry, behind all that was logged before. Nobody waits for its sync.
+   * Undefined when this is not the time: the shard does not write now.
+   */
+  log(operations: readonly LoggedOperation[]): number | undefined {
+    if (this.#failure !== undefined || !this.#parts.primary.active || this.#stopped) return undefined;
+    const { clock, wallMs } = this.#parts;
+    const timestamp = clock.take(operations.length, wallMs());
+    try {
+      return this.#append(operations, timestamp, new Map(), false);
+    } catch (caught) {
+      // The store has told its listeners; whoever logs for itself has nobody to answer.
+      if (this.#parts.store.failure === undefined) throw caught;
+      return undefined;
+    } finally {
+      this.#parts.onProgress();
+    }
   }
 
   /** Takes no more writes; those that were taken are carried out. */
@@ -146,17 +151,15 @@ export class Writer {
 
   /** A group sync returned. */
   onSynced(position: number): void {
-    this.#parts.acknowledgements.release(position, (sink) => this.#flush.add(sink));
-    this.#flushSinks();
+    this.#answers.onSynced(position);
   }
 
   /** The store failed: nothing more is written, and who waits is told that the outcome is unknown. */
   onFailed(error: EdisError): void {
-    const outcome: Outcome = { kind: 'unavailable', message: error.message };
+    const outcome = this.#answers.fail(error);
     this.#failure = outcome;
-    for (const queued of this.#queue.splice(0)) this.#answer(queued, outcome);
-    this.#parts.acknowledgements.fail(outcome, (sink) => this.#flush.add(sink));
-    this.#flushSinks();
+    for (const item of this.#queue.splice(0)) this.#answers.now(item, outcome);
+    this.#answers.flush();
   }
 
   /**
@@ -176,236 +179,156 @@ export class Writer {
     this.#scheduled = false;
     const queue = this.#queue;
     this.#queue = [];
-    let leftBytes = 0;
-    for (const queued of queue) {
-      leftBytes += queued.bytes;
-      this.#take(queued);
+    this.#nowMs = this.#parts.wallMs();
+    const { admission } = this.#parts;
+    for (const item of queue) {
+      admission.leave(item.source.sink.share, item.bytes);
+      this.#take(item);
     }
     this.#closeGroup();
-    this.#parts.admission.leave(queue.length, leftBytes, this.#parts.monotonicMs());
+    admission.noteTime(this.#parts.monotonicMs());
     this.#parts.onProgress();
-    this.#flushSinks();
+    this.#answers.flush();
   }
 
-  /** Decides about one write: an answer now, or a place in the group. */
-  #take(queued: QueuedWrite): void {
-    const { operation, origin } = queued;
-    const { client } = origin.batch;
-    const isNumbered = operation.sequence > 0 && client !== '';
-    if (isNumbered) {
-      if (this.#groupSequence(client) >= operation.sequence) this.#closeGroup();
-      if (this.#answerRepeated(queued)) return;
+  /** Decides about one item: an answer now, or a place in the group. */
+  #take(item: QueuedItem): void {
+    const sequence = firstSequenceOf(item);
+    const { client } = item.source.batch;
+    if (sequence > 0) {
+      if (this.#group.sequenceOf(client) >= sequence) this.#closeGroup();
+      if (this.#isSettled(item)) return;
     }
-    if (operation.ack === 'quorum') {
+    if (item.ack === 'quorum') {
       // Until membership changes exist a shard has one member, and a quorum of its configured size is more.
-      this.#answer(queued, { kind: 'no-quorum', members: 1, needed: 2 });
+      this.#answers.now(item, { kind: 'no-quorum', members: 1, needed: 2 });
       return;
     }
-    if (operation.kind === 'delete' || operation.condition !== undefined) {
-      const looked = this.#look(queued);
-      if (looked === undefined) return;
-      queued.observed = looked;
-    } else if (this.#groupKeys !== undefined) {
-      this.#groupKeys.add(operation.key);
+    const settings = this.#resolver.settingsOf(item.operation.keyspace);
+    if ('kind' in settings) {
+      this.#answers.now(item, settings);
+      return;
     }
-    if (isNumbered) this.#noteSequence(client, operation.sequence);
-    this.#group.push(queued);
-    this.#groupBytes += queued.bytes;
-    if (this.#group.length >= limits.maxBatchOperations || this.#groupBytes >= limits.maxBatchBytes) {
-      this.#closeGroup();
-    }
-  }
-
-  #groupSequence(client: ByteString): number {
-    return client === this.#lastClient ? this.#lastSequence : (this.#groupSequences.get(client) ?? 0);
-  }
-
-  #noteSequence(client: ByteString, sequence: number): void {
-    if (client !== this.#lastClient) {
-      if (this.#lastClient !== '') this.#groupSequences.set(this.#lastClient, this.#lastSequence);
-      this.#lastClient = client;
-    }
-    this.#lastSequence = sequence;
+    const isGrouped = item instanceof QueuedAtomic ? this.#takeAtomic(item, settings) : this.#takeWrite(item, settings);
+    if (!isGrouped) return;
+    if (sequence > 0) this.#group.noteSequence(client, lastSequenceOf(item));
+    if (this.#group.isFull) this.#closeGroup();
   }
 
   /** True when the operation id settled the matter. */
-  #answerRepeated(queued: QueuedWrite): boolean {
-    const { operation, origin } = queued;
-    const { store, clock, wallMs } = this.#parts;
-    if (operation.firstSentTimestamp > 0) {
-      const nowTimestamp = Math.max(clock.last, timestampOfMs(wallMs()));
-      if (operation.firstSentTimestamp < nowTimestamp - timestampWindow) {
-        this.#answer(queued, { kind: 'too-old', windowMs: limits.operationIdWindowMs });
-        return true;
+  #isSettled(item: QueuedItem): boolean {
+    const settlement = this.#repetition.settle(item, this.#nowMs);
+    if (settlement === undefined) return false;
+    const { counters } = this.#parts;
+    if (settlement.kind === 'repeated') {
+      counters.repeated += 1;
+      this.#answers.remembered(item, settlement.outcome, settlement.position);
+    } else {
+      if (settlement.outcome.kind === 'busy') counters.busy += 1;
+      this.#answers.now(item, settlement.outcome);
+    }
+    return true;
+  }
+
+  #takeWrite(write: QueuedWrite, settings: KeyspaceSettings): boolean {
+    const { operation } = write;
+    if (operation.kind === 'put' && operation.condition === undefined) {
+      // Nearly all writes are this: nothing to look at, nothing to work out.
+      if (operation.ttlMs !== 0 || settings !== defaultKeyspaceSettings) {
+        const unwritten = this.#resolver.preparePut(write, settings, this.#nowMs);
+        if (unwritten !== undefined) {
+          this.#answers.now(write, outcomeOfUnwritten(unwritten, 0));
+          return false;
+        }
       }
-    }
-    const found = store.operationIds.find(origin.batch.client, operation.sequence);
-    if (found.kind === 'remembered') {
-      this.#parts.counters.repeated += 1;
-      const outcome: Outcome =
-        found.operation.kind === 'put'
-          ? { kind: 'put', version: found.operation.version, position: found.operation.position }
-          : {
-              kind: 'deleted',
-              existed: found.operation.existed,
-              version: found.operation.version,
-              position: found.operation.position,
-            };
-      this.#answerRemembered(queued, outcome, found.operation.position);
+      this.#group.add(write);
       return true;
     }
-    if (found.kind === 'forgotten') {
-      this.#answer(queued, { kind: 'too-old', windowMs: limits.operationIdWindowMs });
-      return true;
+    const resolution = this.#resolver.resolve(write, settings, this.#nowMs);
+    switch (resolution.kind) {
+      case 'refused':
+        if (resolution.outcome.kind === 'busy') this.#parts.counters.busy += 1;
+        this.#answers.now(write, resolution.outcome);
+        return false;
+      case 'unwritten': {
+        const position = Math.max(resolution.seen, this.#parts.watermark.visible);
+        this.#answers.after(write, outcomeOfUnwritten(resolution.decision, position), resolution.seen);
+        return false;
+      }
+      case 'decided':
+        write.become(resolution.write);
+        write.observed = resolution.seen;
+        this.#group.add(write);
+        return true;
+      default:
+        return unreachable(resolution);
     }
-    if (found.kind === 'full') {
-      this.#parts.counters.busy += 1;
-      this.#answer(queued, { kind: 'busy', cause: 'clients', retryAfterMs: 1000 });
-      return true;
-    }
+  }
+
+  #takeAtomic(item: QueuedAtomic, settings: KeyspaceSettings): boolean {
+    const resolution = this.#batch.take(item, settings, this.#nowMs);
+    if (resolution.kind === 'grouped') return true;
+    if (resolution.outcome.kind === 'busy') this.#parts.counters.busy += 1;
+    this.#answers.after(item, resolution.outcome, resolution.seen);
     return false;
-  }
-
-  /**
-   * The first attempt may have looked at a `disk` write: below `visible` all that it can have seen has reached its ack,
-   * above it only a sync says so.
-   */
-  #answerRemembered(queued: QueuedWrite, outcome: Outcome, position: number): void {
-    const { store, watermark } = this.#parts;
-    const reached = queued.operation.ack === 'memory' ? watermark.visible : store.syncedPosition;
-    if (position <= reached) this.#answer(queued, outcome);
-    else this.#answerSynced(queued, outcome, position);
-  }
-
-  /** Looks at the record that a condition or a delete is about; undefined: the write is answered. */
-  #look(queued: QueuedWrite): number | undefined {
-    const { operation } = queued;
-    if (this.#groupKeys === undefined) {
-      this.#groupKeys = new Set(this.#group.map((grouped) => grouped.key));
-    }
-    if (this.#groupKeys.has(operation.key)) this.#closeGroup();
-    const lookup = this.#lookup(queued);
-    if (lookup === undefined) return undefined;
-    const version = lookup.record?.version ?? 0;
-    const seen = lookup.position;
-    if (operation.condition !== undefined && !holds(operation.condition, version)) {
-      this.#answerAfter(queued, { kind: 'condition-failed', version, position: this.#seen(seen) }, seen);
-      return undefined;
-    }
-    if (operation.kind === 'delete' && lookup.record === undefined) {
-      this.#answerAfter(queued, { kind: 'deleted', existed: false, version: 0, position: this.#seen(seen) }, seen);
-      return undefined;
-    }
-    this.#groupKeys ??= new Set();
-    this.#groupKeys.add(operation.key);
-    return seen;
-  }
-
-  /** Undefined: the record can not be read, and the write is answered. */
-  #lookup(queued: QueuedWrite): Lookup | undefined {
-    const { keyspace, key } = queued.operation;
-    try {
-      return this.#parts.store.lookup(keyspace || defaultKeyspaceId, key, 'newest');
-    } catch (caught) {
-      const error = EdisError.from(caught);
-      this.#parts.onUnreadable(error);
-      this.#answer(queued, { kind: 'unavailable', message: error.message });
-      return undefined;
-    }
-  }
-
-  #seen(position: number): number {
-    return Math.max(position, this.#parts.watermark.visible);
   }
 
   /** Appends the group as one entry. */
   #closeGroup(): void {
-    const group = this.#group;
-    this.#groupKeys = undefined;
-    if (group.length === 0) return;
-    this.#group = [];
-    this.#groupSequences.clear();
-    this.#lastClient = '';
-    this.#lastSequence = 0;
-    this.#groupBytes = 0;
-    const { store, primary, clock, watermark, wallMs, onAppended } = this.#parts;
+    if (this.#group.isEmpty) return;
+    const group = this.#group.take();
+    const { clock, wallMs } = this.#parts;
     const timestamp = clock.take(group.length, wallMs());
-    const position = store.lastEntry.position + 1;
     const completed = new Map<ByteString, number>();
     let needsSync = false;
     let batch: BatchRequest | undefined;
-    for (const { origin, operation } of group) {
-      if (operation.ack !== 'memory') needsSync = true;
-      if (origin.batch === batch) continue;
-      batch = origin.batch;
+    for (const { source, ack } of group) {
+      if (ack !== 'memory') needsSync = true;
+      if (source.batch === batch) continue;
+      batch = source.batch;
       const { client, completedBelow } = batch;
       if (client !== '') completed.set(client, Math.max(completedBelow, completed.get(client) ?? 0));
     }
-    let encoded: EncodedEntry;
+    let position: number;
     try {
-      encoded = store.append({ position, epoch: primary.epoch, timestamp, operations: group, completed });
+      position = this.#append(group, timestamp, completed, needsSync);
     } catch (caught) {
-      const message = EdisError.from(caught).message;
-      for (const queued of group) this.#answer(queued, { kind: 'unavailable', message });
+      const outcome: Outcome = { kind: 'unavailable', message: EdisError.from(caught).message };
+      for (const write of group) {
+        if (write.atomic === undefined) this.#answers.now(write, outcome);
+        else if (write.atomic.note(write.index, outcome)) this.#answers.now(write.atomic, outcome);
+      }
       return;
     }
-    watermark.onAppended(position, needsSync);
-    if (needsSync) store.requestSync();
-    onAppended(position, encoded);
     this.#acknowledgeGroup(group, position, timestamp);
   }
 
+  #append(
+    operations: readonly LoggedOperation[],
+    timestamp: number,
+    completed: ReadonlyMap<ByteString, number>,
+    needsSync: boolean,
+  ): number {
+    const { store, primary, watermark, onAppended } = this.#parts;
+    const position = store.lastEntry.position + 1;
+    const encoded = store.append({ position, epoch: primary.epoch, timestamp, operations, completed });
+    watermark.onAppended(position, needsSync);
+    if (needsSync) store.requestSync();
+    onAppended(position, encoded);
+    return position;
+  }
+
   #acknowledgeGroup(group: readonly QueuedWrite[], position: number, timestamp: number): void {
-    const { counters } = this.#parts;
-    counters.writes += group.length;
+    this.#parts.counters.writes += group.length;
     let version = timestamp;
-    for (const queued of group) {
-      const outcome: Outcome =
-        queued.kind === 'put'
-          ? { kind: 'put', version, position }
-          : { kind: 'deleted', existed: true, version, position };
-      this.#answerAfter(queued, outcome, queued.operation.ack === 'memory' ? queued.observed : position);
+    for (const write of group) {
+      const outcome = outcomeOfWrite(write, version, position);
+      const { atomic } = write;
+      if (atomic === undefined) this.#answers.logged(write, outcome, position);
+      else if (atomic.note(write.index, outcome)) {
+        this.#answers.after(atomic, atomic.outcome(position), atomic.ack === 'memory' ? atomic.observed : position);
+      }
       version += 1;
     }
   }
-
-  /** Answers once the entry at `position` has reached its ack; 0: now. */
-  #answerAfter(queued: QueuedWrite, outcome: Outcome, position: number): void {
-    const { store, watermark } = this.#parts;
-    const mustSync = queued.operation.ack !== 'memory' && position > store.syncedPosition;
-    if (position === 0 || (!mustSync && watermark.isReached(position))) this.#answer(queued, outcome);
-    else this.#answerSynced(queued, outcome, position);
-  }
-
-  /** Answers when a sync has covered `position`. */
-  #answerSynced(queued: QueuedWrite, outcome: Outcome, position: number): void {
-    const { sink } = queued.origin;
-    this.#parts.acknowledgements.wait(position, sink, queued.operation.request, outcome);
-    this.#flush.add(sink);
-    this.#parts.store.requestSync();
-  }
-
-  #answer(queued: QueuedWrite, outcome: Outcome): void {
-    queued.origin.sink.deliver(queued.operation.request, outcome);
-    this.#flush.add(queued.origin.sink);
-  }
-
-  #flushSinks(): void {
-    for (const sink of this.#flush) sink.flush();
-    this.#flush.clear();
-  }
-}
-
-/** The window of operation ids, in timestamps. */
-const timestampWindow = limits.operationIdWindowMs * logicalSteps;
-
-/** What a write counts against the bounds of queue and group; the log entry's size follows from it. */
-function bytesOf(operation: WriteOperation): number {
-  let bytes = operation.key.length + operationOverheadBytes;
-  if (operation.kind === 'put') bytes += operation.value.length + metadataBytes(operation.metadata);
-  return bytes;
-}
-
-function holds(condition: Condition, version: number): boolean {
-  return condition.kind === 'absent' ? version === 0 : version === condition.version && version > 0;
 }
