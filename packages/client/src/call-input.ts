@@ -11,9 +11,16 @@ import {
   checkValue,
   EdisError,
   type Fault,
+  limits,
   type Metadata,
+  noExpiry,
 } from '@edis/core';
-import type { ConditionalPutOptions, Key, Value } from './options.ts';
+import type { Key, Value } from './options.ts';
+
+interface WriteCondition {
+  readonly ifAbsent?: boolean | undefined;
+  readonly ifVersion?: number | undefined;
+}
 
 /** A key as the bytes that hash and travel. */
 export function keyBytes(key: Key): ByteString {
@@ -47,9 +54,34 @@ export function checkedMetadata(metadata: Metadata | undefined): Metadata | unde
   return metadata;
 }
 
+/** A TTL as it travels; undefined: the keyspace's default. */
+export function ttlOf(ttlMs: number | 'never' | undefined): number {
+  if (ttlMs === undefined) return 0;
+  if (ttlMs === 'never') return noExpiry;
+  return checkedTtlMs(ttlMs);
+}
+
+export function checkedTtlMs(ttlMs: number): number {
+  if (Number.isInteger(ttlMs) && ttlMs >= 1 && ttlMs <= limits.maxTtlMs) return ttlMs;
+  throw invalid(`ttlMs is ${String(ttlMs)}; give whole milliseconds, from 1 to ${limits.maxTtlMs}`);
+}
+
+const minInt64 = -(2n ** 63n);
+const maxInt64 = 2n ** 63n - 1n;
+
+export function incrementOf(by: number | bigint | undefined): bigint {
+  if (by === undefined) return 1n;
+  if (typeof by === 'bigint') {
+    if (by >= minInt64 && by <= maxInt64) return by;
+    throw invalid(`by is ${by}; give an integer of 64 bits`);
+  }
+  if (Number.isSafeInteger(by)) return BigInt(by);
+  throw invalid(`by is ${String(by)}; give a whole number, and a bigint beyond ${Number.MAX_SAFE_INTEGER}`);
+}
+
 const absent: Condition = Object.freeze({ kind: 'absent' });
 
-export function conditionOf(options: Pick<ConditionalPutOptions, 'ifAbsent' | 'ifVersion'>): Condition | undefined {
+export function conditionOf(options: WriteCondition): Condition | undefined {
   const { ifAbsent, ifVersion } = options;
   if (ifVersion === undefined) return ifAbsent === true ? absent : undefined;
   if (ifAbsent === true) throw invalid('ifAbsent and ifVersion exclude each other; give one of them');

@@ -1,57 +1,38 @@
-import type { ClusterDescription, Topology } from '@edis/core';
-import type {
-  CallOptions,
-  ConditionalDeleteOptions,
-  ConditionalPutOptions,
-  DeleteOptions,
-  GetOptions,
-  Key,
-  PutEntry,
-  PutOptions,
-  Value,
-  WriteOptions,
-} from './options.ts';
-import type { DeleteResult, GetResult, Location, NodeStatsReply, NotApplied, PutResult } from './results.ts';
+import type { ClusterDescription, KeyspaceSettings, Topology } from '@edis/core';
+import type { ByteKeyspace, Keyspace } from './keyspace.ts';
+import type { CallOptions } from './options.ts';
+import type { KeyspaceDescription, NodeStatsReply } from './results.ts';
+import type { BytesKeyspaceOptions, KeyspaceOptions, TextKeyspaceOptions } from './value-codec.ts';
 
 /**
  * A connection to a cluster, made by `connect`. All calls may run at the same time; those of one event-loop turn travel
- * together. Every call rejects with an `EdisError` and with nothing else.
+ * together. Every call rejects with an `EdisError` and with nothing else. The data calls are those of the keyspace that
+ * `connect` was given, `default` if none.
  */
-export interface Client extends AsyncDisposable {
+export interface Client extends ByteKeyspace, KeyspaceSource, AsyncDisposable {
   /** Session token of all that this client has seen. Opaque; a read `after` it, by any client, sees as much. */
   readonly token: string;
 
-  /** Writes a record. */
-  put(key: Key, value: Value, options?: PutOptions): Promise<PutResult>;
-  /** Writes a record if the condition holds; `applied` says whether it did. */
-  put(key: Key, value: Value, options: ConditionalPutOptions): Promise<PutResult | NotApplied>;
-
-  /** Reads a record; undefined when there is none. */
-  get(key: Key, options?: GetOptions): Promise<GetResult | undefined>;
-
-  /** Removes a record. */
-  delete(key: Key, options?: DeleteOptions): Promise<DeleteResult>;
-  /** Removes a record if the condition holds; `applied` says whether it did. */
-  delete(key: Key, options: ConditionalDeleteOptions): Promise<DeleteResult | NotApplied>;
-
-  /** Whether there is a record. */
-  exists(key: Key, options?: GetOptions): Promise<boolean>;
-
   /**
-   * Writes several records, each on its own: this is no transaction. Results are in the order of the entries. Nothing
-   * is sent when one of them is invalid. When some fail, the call rejects after all have settled, with the first
-   * error; its message says how many were done.
+   * A view of this client with a session of its own: its reads wait for what the session has seen, and not for what
+   * others saw by this client. With a token of an earlier session, maybe of another process, it goes on from there.
+   * Throws 'invalid-argument' for any other text.
    */
-  mput(entries: Iterable<PutEntry>, options?: WriteOptions): Promise<PutResult[]>;
+  session(token?: string): Session;
 
-  /** Reads several records, each on its own. Results are in the order of the keys. Rejects as `mput` does. */
-  mget(keys: Iterable<Key>, options?: GetOptions): Promise<(GetResult | undefined)[]>;
+  /** Creates a keyspace; the same again is no error. Resolves when this client can use it. */
+  createKeyspace(
+    name: string,
+    settings?: Partial<KeyspaceSettings>,
+    options?: CallOptions,
+  ): Promise<KeyspaceDescription>;
+  /** Removes a keyspace with all its records. False: there is none. */
+  dropKeyspace(name: string, options?: CallOptions): Promise<boolean>;
+  /** All keyspaces, with what they hold. */
+  keyspaces(options?: CallOptions): Promise<KeyspaceDescription[]>;
 
   /** The newest map that this client has. */
   topology(): Topology;
-
-  /** Where a key lives. Throws 'not-formed' while nobody owns it. */
-  locate(key: Key): Location;
 
   /** The topology with what the nodes reported last, from info. */
   describe(options?: CallOptions): Promise<ClusterDescription>;
@@ -61,4 +42,22 @@ export interface Client extends AsyncDisposable {
 
   /** Ends everything; calls that have not settled reject with 'closed'. May be called again. */
   close(): Promise<void>;
+}
+
+/** The data calls under one session. */
+export interface Session extends ByteKeyspace, KeyspaceSource {
+  /** What this session has seen, for another process. */
+  readonly token: string;
+}
+
+/** What gives views of keyspaces. Asks nobody: a keyspace need not exist before the first call. */
+export interface KeyspaceSource {
+  /** Another keyspace over the same connections; values are bytes. */
+  keyspace(name: string): ByteKeyspace;
+  /** A keyspace of texts. */
+  keyspace<Item extends string = string>(name: string, options: TextKeyspaceOptions<Item>): Keyspace<Item>;
+  /** A keyspace of bytes that a schema checks. */
+  keyspace(name: string, options: BytesKeyspaceOptions): Keyspace<Uint8Array>;
+  /** A keyspace of JSON values, or of what the application's own codec makes. */
+  keyspace<Item>(name: string, options: KeyspaceOptions<Item>): Keyspace<Item>;
 }

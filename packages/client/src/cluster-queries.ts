@@ -1,22 +1,25 @@
-import { type ClusterDescription, EdisError, type Member, type ShardId, slotOf } from '@edis/core';
+import { EdisError, type Member, type ShardId, slotOf } from '@edis/core';
 import { keyBytes } from './call-input.ts';
+import type { KeyspaceScope } from './keyspace-scope.ts';
 import type { Key } from './options.ts';
 import type { Location, NodeStatsReply } from './results.ts';
 import type { RouteTable } from './route-table.ts';
-import type { CallLimits, Transport } from './transport.ts';
+import type { CallLimits, Channel, Transport } from './transport.ts';
 
 /** Asks the info addresses one after the other; the deadline is for all of them together. */
-export async function describeCluster(
+export async function askInfo<Answered>(
+  what: string,
   addresses: readonly string[],
   transport: Transport,
   limits: CallLimits,
-): Promise<ClusterDescription> {
+  ask: (channel: Channel, limits: CallLimits) => Promise<Answered>,
+): Promise<Answered> {
   const errors: EdisError[] = [];
   const timeoutMs = limits.timeoutMs / addresses.length;
   for (const address of addresses) {
     const channel = transport.channel(address);
     try {
-      return await channel.describeCluster({ ...limits, timeoutMs });
+      return await ask(channel, { ...limits, timeoutMs });
     } catch (error) {
       errors.push(EdisError.from(error));
       if (limits.signal?.aborted === true) break;
@@ -24,23 +27,24 @@ export async function describeCluster(
       channel.close();
     }
   }
-  const last = errors[errors.length - 1];
-  if (limits.signal?.aborted === true)
-    throw new EdisError('aborted', 'describe was aborted by its caller', { cause: last });
+  const cause = errors[errors.length - 1];
+  if (limits.signal?.aborted === true) throw new EdisError('aborted', `${what} was aborted by its caller`, { cause });
   const where = addresses.join(', ');
-  throw new EdisError(
-    last?.code ?? 'unreachable',
-    `info at ${where} did not answer: ${last?.message ?? 'no address'}`,
-    {
-      cause: last,
-    },
-  );
+  const why = cause?.message ?? 'no address';
+  throw new EdisError(cause?.code ?? 'unreachable', `info at ${where} did not answer: ${why}`, { cause });
 }
 
-/** Asks all members at once. */
-export function collectStats(routes: RouteTable, transport: Transport, limits: CallLimits): Promise<NodeStatsReply[]> {
-  const replies = routes.topology.shards.flatMap(({ shard, members }) =>
-    members.map((member) => statsOf(member, shard, routes.addressOf(member), transport, limits)),
+/** Asks all members, or one primary a shard, at once. */
+export function collectStats(
+  routes: RouteTable,
+  transport: Transport,
+  limits: CallLimits,
+  whom: 'members' | 'primaries',
+): Promise<NodeStatsReply[]> {
+  const replies = routes.topology.shards.flatMap(({ shard, primary, members }) =>
+    members
+      .filter((member) => whom === 'members' || member.store === primary)
+      .map((member) => statsOf(member, shard, routes.addressOf(member), transport, limits)),
   );
   return Promise.all(replies);
 }
@@ -62,12 +66,13 @@ async function statsOf(
   }
 }
 
-export function locateKey(routes: RouteTable, key: Key): Location {
+export function locateKey(routes: RouteTable, scope: KeyspaceScope, key: Key): Location {
   const slot = slotOf(keyBytes(key));
-  const { keyspace, topology } = routes;
-  const route = routes.routeOf(slot);
+  const { topology } = routes;
+  const keyspace = routes.keyspaceOf(scope);
+  if (keyspace === undefined) throw routes.noSuchKeyspace(scope);
+  const route = routes.routeOf(keyspace.id, slot);
   const shard = topology.shards.find((candidate) => candidate.shard === route?.shard);
-  if (keyspace === undefined) throw routes.noSuchKeyspace();
   if (route === undefined || shard === undefined) {
     throw new EdisError('not-formed', 'nobody owns the key yet; start the write shards that the cluster waits for');
   }

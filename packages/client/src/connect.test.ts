@@ -15,6 +15,7 @@ afterEach(async () => {
 /** A cluster of one primary, over real connections: one server is info and shard. */
 async function serve(cluster: FakeCluster, listen = '127.0.0.1:0'): Promise<{ server: RpcServer; address: string }> {
   const node = cluster.node('s1-w');
+  const info = cluster.transport.channel(cluster.info);
   const map: { topology?: Topology } = {};
   const server = new RpcServer({
     listen,
@@ -28,6 +29,8 @@ async function serve(cluster: FakeCluster, listen = '127.0.0.1:0'): Promise<{ se
         if (map.topology === undefined) throw new EdisError('unreachable', 'not ready');
         return { topology: map.topology, reports: new Map(), waitsFor: [] };
       },
+      createKeyspace: (name, settings) => info.createKeyspace(name, settings, { timeoutMs: 1_000 }),
+      dropKeyspace: (name) => info.dropKeyspace(name, { timeoutMs: 1_000 }),
     },
     shard: {
       batch: (stream: MessageStream<BatchResponse, BatchRequest>) => {
@@ -121,4 +124,28 @@ test('figures of a member that does not give them come with its error', async ()
   expect(reply?.node).toBe('s1-w');
   expect(reply?.error).toBeInstanceOf(EdisError);
   expect((await client.describe()).topology.cluster).toBe('fake-1');
+});
+
+test('over real connections, counters, deadlines and batches arrive as they were given', async () => {
+  const cluster = new FakeCluster({ shards: 1, replicas: 0 });
+  const { nowMs } = cluster.shard(1);
+  const client = await connectTo((await serve(cluster)).address);
+  expect((await client.increment('n', -(2n ** 63n))).value).toBe(-(2n ** 63n));
+  expect((await client.append('t', 'grün')).length).toBe(5);
+  expect((await client.expire('t', 60_000))?.expiresAtMs).toBe(nowMs + 60_000);
+  expect((await client.persist('t'))?.expiresAtMs).toBeUndefined();
+  expect(await client.expire('none', 60_000)).toBeUndefined();
+  const batch = await client.batch([
+    { kind: 'put', key: 'a', value: 'v', metadata: { f: 'x' }, ttlMs: 5_000 },
+    { kind: 'increment', key: 'b' },
+    { kind: 'append', key: 't', value: '!' },
+    { kind: 'delete', key: 'n' },
+  ]);
+  expect(batch.parts[0]?.results).toMatchObject([{ applied: true }, { value: 1n }, { length: 6 }, { existed: true }]);
+  expect(await client.get('a')).toMatchObject({ metadata: { f: 'x' }, expiresAtMs: nowMs + 5_000 });
+  const unmet = await client.batch([
+    { kind: 'delete', key: 'a', ifVersion: 1 },
+    { kind: 'put', key: 'c', value: 'v' },
+  ]);
+  expect(unmet.parts[0]).toMatchObject({ status: 'condition-failed', results: [{}, { reason: 'not-done' }] });
 });

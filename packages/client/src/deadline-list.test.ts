@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
 import { DeadlineList } from './deadline-list.ts';
+import { KeyspaceScope } from './keyspace-scope.ts';
 import { PendingGet, type PendingOperation } from './pending-operation.ts';
 
 function operation(key: string, timeoutMs: number): PendingOperation {
-  const call = { key, callerKey: key, slot: 0, timeoutMs };
+  const scope = new KeyspaceScope('default');
+  const call = { key, callerKey: key, slot: 0, timeoutMs, scope, session: undefined };
   const read = { consistency: 'eventual', maxStalenessMs: 0, token: undefined } as const;
   return new PendingGet(
     call,

@@ -45,6 +45,10 @@ export function decide(ending: Ending, attempt: Attempt): Decision {
   switch (ending.kind) {
     case 'put':
     case 'deleted':
+    case 'incremented':
+    case 'appended':
+    case 'expiring':
+    case 'atomic':
     case 'found':
     case 'not-found':
     case 'condition-failed':
@@ -72,6 +76,8 @@ export function decide(ending: Ending, attempt: Attempt): Decision {
       const code = ending.cause === 'no-such-keyspace' ? 'no-such-keyspace' : 'invalid-argument';
       return fail(new EdisError(code, ending.message));
     }
+    case 'not-done':
+      return fail(new EdisError('protocol', 'a single operation was answered as if it were part of a batch'));
     case 'too-old':
       return fail(
         new EdisError(

@@ -9,6 +9,8 @@ export type CancelTimer = () => void;
 export interface Environment {
   /** Monotonic. */
   nowMs(): number;
+  /** Milliseconds since the Unix epoch, by this machine's clock. */
+  wallMs(): number;
   /** From 0 (inclusive) to 1 (exclusive). */
   random(): number;
   randomBytes(count: number): ByteString;
@@ -22,6 +24,7 @@ export interface Environment {
 
 export const systemEnvironment: Environment = Object.freeze({
   nowMs: () => performance.now(),
+  wallMs: () => Date.now(),
   random: () => Math.random(),
   randomBytes: (count: number) => randomBytes(count).toString('latin1'),
   endOfTurn: (task: () => void) => process.nextTick(task),

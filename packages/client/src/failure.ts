@@ -53,6 +53,7 @@ function reasonOf(operation: PendingOperation): { readonly code: ErrorCode; read
     };
   }
   if (operation.state === 'queued') {
+    if (connection?.slowed === true && connection.state === 'ready') return obstacleReason('busy', operation);
     const code = connection?.state === 'ready' ? 'deadline' : 'unreachable';
     return { code, why: `it could not be sent to ${connection?.node ?? 'the node'} at ${connection?.address ?? '?'}` };
   }

@@ -4,262 +4,38 @@
  * at the time of sending, as encoding does.
  */
 import {
-  type BatchRequest,
-  type BatchResponse,
-  type Bytes,
   type ClusterDescription,
-  comparePositions,
+  defaultKeyspaceSettings,
   deltaBetween,
   EdisError,
+  type KeyspaceReply,
+  type KeyspaceSettings,
   type Member,
-  type MemberRole,
-  type Metadata,
-  type NodeStats,
-  type Operation,
-  type Outcome,
-  type Result,
   type Shard,
+  type SlotRange,
   slotCount,
   type Topology,
   type TopologyUpdate,
+  type WatchRequest,
+  type WatchResponse,
 } from '@edis/core';
-import type { MessageStream, StreamListener } from '@edis/rpc';
+import { type ClientStream, FakeNode, fakeStats } from './fake-node.ts';
+import { FakeShard } from './fake-shard.ts';
+import { FakeStream } from './fake-stream.ts';
 import type { Channel, Transport } from './transport.ts';
-
-interface FakeRecord {
-  readonly value: Bytes;
-  readonly metadata: Metadata | undefined;
-  readonly version: number;
-}
-
-/** What the members of a shard share. */
-class FakeShard {
-  epoch = 1;
-  position = 0;
-  clock = 1_000;
-  /** Writes that were carried out, repetitions not counted. */
-  writeCount = 0;
-  readonly records = new Map<string, FakeRecord>();
-  readonly remembered = new Map<string, Outcome>();
-}
-
-/** One end of an open stream; the node's side calls `deliver` and `finish`. */
-class FakeStream<Out, In> implements MessageStream<Out, In> {
-  readonly peer: string;
-  closed = false;
-  /** How many sends are taken before the stream asks to wait. */
-  room = Number.POSITIVE_INFINITY;
-  #listener: StreamListener<In> | undefined;
-  readonly #onSend: (message: Out) => void;
-  readonly #onCancel: () => void;
-
-  constructor(peer: string, onSend: (message: Out) => void, onCancel: () => void) {
-    this.peer = peer;
-    this.#onSend = onSend;
-    this.#onCancel = onCancel;
-  }
-
-  listen(listener: StreamListener<In>): void {
-    this.#listener = listener;
-  }
-
-  send(message: Out): boolean {
-    if (this.closed) return false;
-    this.#onSend(message);
-    this.room -= 1;
-    return this.room > 0;
-  }
-
-  drain(): void {
-    this.room = Number.POSITIVE_INFINITY;
-    this.#listener?.onDrain?.();
-  }
-
-  deliver(message: In): void {
-    if (!this.closed) this.#listener?.onMessage(message);
-  }
-
-  finish(error: EdisError | undefined): void {
-    if (this.closed) return;
-    this.closed = true;
-    this.#listener?.onClose(error);
-  }
-
-  cancel(error?: EdisError): void {
-    this.#onCancel();
-    this.finish(error);
-  }
-
-  end(): void {
-    this.cancel();
-  }
-
-  pause(): void {}
-
-  resume(): void {}
-}
-
-type ClientStream = FakeStream<BatchRequest, BatchResponse>;
-
-class FakeNode {
-  readonly node: string;
-  readonly address: string;
-  readonly shard: FakeShard;
-  shardName: string;
-  role: MemberRole;
-  up = true;
-  /** Takes batches and answers none, like a stopped process. */
-  frozen = false;
-  /** Carries the next batch out and dies before it answers. */
-  losesAnswer = false;
-  /** What its reads show; undefined: everything. */
-  applied: { epoch: number; position: number } | undefined;
-  stalenessMs = 0;
-  /** Answers in the place of the node; undefined: as usual; 'drop': never. */
-  intercept: ((operation: Operation, request: BatchRequest) => Outcome | 'drop' | undefined) | undefined;
-  /** Every batch, as it was when it was sent. */
-  readonly received: BatchRequest[] = [];
-  readonly streams = new Set<ClientStream>();
-  keepsBatches = true;
-
-  constructor(node: string, address: string, shardName: string, shard: FakeShard, role: MemberRole) {
-    this.node = node;
-    this.address = address;
-    this.shardName = shardName;
-    this.shard = shard;
-    this.role = role;
-  }
-
-  get operations(): Operation[] {
-    return this.received.flatMap((request) => request.operations);
-  }
-
-  /** Breaks all streams and refuses new ones. */
-  kill(): void {
-    this.up = false;
-    for (const stream of [...this.streams]) stream.finish(new EdisError('unreachable', `${this.address} is down`));
-    this.streams.clear();
-  }
-
-  restart(): void {
-    this.up = true;
-  }
-
-  open(): ClientStream {
-    const stream: ClientStream = new FakeStream(
-      this.address,
-      (request) => this.#take(stream, request),
-      () => this.streams.delete(stream),
-    );
-    setImmediate(() => {
-      if (!this.up) {
-        stream.finish(new EdisError('unreachable', `${this.address} refused the connection`));
-      } else if (!this.frozen && !stream.closed) {
-        this.streams.add(stream);
-        stream.deliver(this.greeting());
-      }
-    });
-    return stream;
-  }
-
-  #take(stream: ClientStream, request: BatchRequest): void {
-    const sent = this.keepsBatches
-      ? { ...request, operations: request.operations.map((each) => ({ ...each })) }
-      : request;
-    if (this.keepsBatches) this.received.push(sent);
-    setImmediate(() => {
-      if (!this.up || this.frozen || stream.closed) return;
-      const response = this.answer(sent);
-      if (this.losesAnswer) {
-        this.losesAnswer = false;
-        this.kill();
-      }
-      if (response.results.length > 0) stream.deliver(response);
-    });
-  }
-
-  greeting(): BatchResponse {
-    return { ...this.#response([]), node: this.node, role: this.role, shard: this.shardName };
-  }
-
-  /** Carries a batch out. */
-  answer(request: BatchRequest): BatchResponse {
-    const results: Result[] = [];
-    for (const operation of request.operations) {
-      const outcome = this.intercept?.(operation, request) ?? this.#execute(operation, request);
-      if (outcome !== 'drop') results.push({ request: operation.request, outcome });
-    }
-    return this.#response(results);
-  }
-
-  #response(results: readonly Result[]): BatchResponse {
-    const epoch = this.applied?.epoch ?? this.shard.epoch;
-    const { stalenessMs } = this;
-    return { results, node: '', role: undefined, shard: '', epoch, timestamp: this.shard.clock, stalenessMs };
-  }
-
-  #execute(operation: Operation, request: BatchRequest): Outcome {
-    if (request.shard !== '' && request.shard !== this.shardName) return { kind: 'wrong-shard', topology: undefined };
-    switch (operation.kind) {
-      case 'get': {
-        const { shard } = this;
-        const shown = this.applied ?? { epoch: shard.epoch, position: shard.position };
-        if (operation.consistency === 'strong' && this.role !== 'primary')
-          return { kind: 'not-primary', epoch: shard.epoch };
-        if (operation.after !== undefined && comparePositions(shown, operation.after) < 0) {
-          return { kind: 'too-stale', applied: shown, stalenessMs: this.stalenessMs };
-        }
-        const record = shard.records.get(operation.key);
-        if (record === undefined) return { kind: 'not-found', position: shown.position };
-        const { value, metadata, version } = record;
-        return { kind: 'found', value, metadata, version, expiresAtMs: 0, position: shown.position };
-      }
-      case 'put':
-      case 'delete':
-        return this.#write(operation, request);
-      case 'malformed':
-        return { kind: 'invalid', cause: 'malformed', message: 'malformed' };
-      default:
-        throw new Error('no such operation');
-    }
-  }
-
-  #write(operation: Extract<Operation, { kind: 'put' | 'delete' }>, request: BatchRequest): Outcome {
-    const { shard } = this;
-    if (this.role !== 'primary') return { kind: 'not-primary', epoch: shard.epoch };
-    const id = `${request.client}/${operation.sequence}`;
-    const repeated = shard.remembered.get(id);
-    if (repeated !== undefined) return repeated;
-    const record = shard.records.get(operation.key);
-    const { condition } = operation;
-    if (condition !== undefined) {
-      const holds = condition.kind === 'absent' ? record === undefined : record?.version === condition.version;
-      if (!holds) return { kind: 'condition-failed', version: record?.version ?? 0, position: shard.position };
-    }
-    const version = ++shard.clock;
-    const position = ++shard.position;
-    shard.writeCount += 1;
-    let outcome: Outcome;
-    if (operation.kind === 'put') {
-      shard.records.set(operation.key, { value: operation.value, metadata: operation.metadata, version });
-      outcome = { kind: 'put', version, position };
-    } else {
-      outcome = { kind: 'deleted', existed: shard.records.delete(operation.key), version, position };
-    }
-    if (this.keepsBatches) shard.remembered.set(id, outcome);
-    return outcome;
-  }
-}
 
 const infoAddress = 'localhost:7400';
 
 export class FakeCluster {
   readonly info = infoAddress;
   infoUp = true;
+  /** New maps reach nobody. */
+  muted = false;
   readonly shards: FakeShard[] = [];
   readonly nodes: FakeNode[] = [];
   topology: Topology;
   readonly transport: Transport;
+  #lastKeyspace = 1;
   readonly #watchers = new Set<FakeStream<never, TopologyUpdate>>();
 
   constructor(options: { readonly shards: number; readonly replicas: number; readonly formed?: boolean }) {
@@ -277,7 +53,9 @@ export class FakeCluster {
       formed,
       initialShards: options.shards,
       infos: [{ node: 'info', endpoints: [{ network: 'host', address: infoAddress }], host: '', pid: 0 }],
-      keyspaces: [{ id: 1, name: 'default', strategy: 'hash', slots: formed ? slots : [] }],
+      keyspaces: [
+        { id: 1, name: 'default', strategy: 'hash', settings: defaultKeyspaceSettings, slots: formed ? slots : [] },
+      ],
       shards,
     };
     this.transport = { channel: (address) => this.#channel(address) };
@@ -319,7 +97,8 @@ export class FakeCluster {
   /** Gives all slots to one shard. */
   giveAllTo(shard: string, push = true): Topology {
     const slots = [{ from: 0, to: slotCount - 1, shard }];
-    return this.change({ formed: true, keyspaces: [{ id: 1, name: 'default', strategy: 'hash', slots }] }, push);
+    const keyspaces = this.topology.keyspaces.map((keyspace) => ({ ...keyspace, slots }));
+    return this.change({ formed: true, keyspaces }, push);
   }
 
   stopInfo(): void {
@@ -374,6 +153,15 @@ export class FakeCluster {
         setImmediate(() => stream.finish(new EdisError('unreachable', `nobody is at ${address}`)));
         return stream;
       },
+      watch: () => {
+        const stream: FakeStream<WatchRequest, WatchResponse> = new FakeStream(
+          address,
+          () => {},
+          () => {},
+        );
+        setImmediate(() => stream.finish(new EdisError('unreachable', `nobody at ${address} has a change feed`)));
+        return stream;
+      },
       watchTopology: () => this.#watch(address),
       describeCluster: async (): Promise<ClusterDescription> => {
         if (address !== infoAddress || !this.infoUp) throw new EdisError('unreachable', `${address} is down`);
@@ -381,10 +169,54 @@ export class FakeCluster {
       },
       stats: async () => {
         if (node?.up !== true) throw new EdisError('unreachable', `${address} is down`);
-        return statsOf(node);
+        return fakeStats(node);
       },
+      createKeyspace: async (name, settings) => {
+        if (address !== infoAddress || !this.infoUp) throw new EdisError('unreachable', `${address} is down`);
+        return this.#createKeyspace(name, settings);
+      },
+      dropKeyspace: async (name) => {
+        if (address !== infoAddress || !this.infoUp) throw new EdisError('unreachable', `${address} is down`);
+        return this.#dropKeyspace(name);
+      },
+      scan: () => noQueries(address),
+      search: () => noQueries(address),
+      aggregate: () => noQueries(address),
       close: () => {},
     };
+  }
+
+  #createKeyspace(name: string, settings: KeyspaceSettings): KeyspaceReply {
+    const { keyspaces } = this.topology;
+    const known = keyspaces.find((keyspace) => keyspace.name === name);
+    if (known !== undefined) {
+      if (JSON.stringify(known.settings) === JSON.stringify(settings)) {
+        return { kind: 'created', keyspace: known, revision: this.topology.revision };
+      }
+      return { kind: 'refused', cause: 'exists', message: `there is a keyspace ${name} with other settings` };
+    }
+    const slots: readonly SlotRange[] = keyspaces[0]?.slots ?? [];
+    const keyspace = { id: ++this.#lastKeyspace, name, strategy: 'hash', settings, slots } as const;
+    const { revision } = this.#changeLater({ keyspaces: [...keyspaces, keyspace] });
+    return { kind: 'created', keyspace, revision };
+  }
+
+  #dropKeyspace(name: string): KeyspaceReply {
+    const keyspaces = this.topology.keyspaces.filter((keyspace) => keyspace.name !== name);
+    if (keyspaces.length === this.topology.keyspaces.length) {
+      return { kind: 'refused', cause: 'no-such-keyspace', message: `there is no keyspace ${name}` };
+    }
+    return { kind: 'dropped', revision: this.#changeLater({ keyspaces }).revision };
+  }
+
+  /** Makes the next map now and pushes it after the answer that tells of it. */
+  #changeLater(change: Partial<Topology>): Topology {
+    const next = this.change(change, false);
+    setImmediate(() => {
+      if (!this.infoUp || this.muted) return;
+      for (const watcher of this.#watchers) watcher.deliver({ kind: 'whole', topology: this.topology });
+    });
+    return next;
   }
 
   #watch(address: string): FakeStream<never, TopologyUpdate> {
@@ -405,35 +237,6 @@ export class FakeCluster {
   }
 }
 
-function statsOf(node: FakeNode): NodeStats {
-  const { shard } = node;
-  return {
-    node: node.node,
-    shard: node.shardName,
-    role: node.role,
-    lastEntry: { epoch: shard.epoch, position: shard.position },
-    syncedPosition: shard.position,
-    visiblePosition: shard.position,
-    viewPosition: shard.position,
-    recordCount: shard.records.size,
-    recordBytes: 0,
-    contentHash: '',
-    queueOperations: 0,
-    queueBytes: 0,
-    overlayBytes: 0,
-    readCount: 0,
-    writeCount: shard.writeCount,
-    busyCount: 0,
-    cacheHitCount: 0,
-    cacheMissCount: 0,
-    logBytes: 0,
-    logFirstPosition: 0,
-    lagEntries: 0,
-    stalenessMs: node.stalenessMs,
-    residentBytes: 0,
-    followerCount: 0,
-    operationsPerSecond: 0,
-    repeatedCount: 0,
-    snapshotCount: 0,
-  };
+function noQueries(address: string): Promise<never> {
+  return Promise.reject(new EdisError('unreachable', `nobody at ${address} answers queries`));
 }

@@ -1,11 +1,14 @@
-export type { Client } from './client.ts';
+export type { Client, KeyspaceSource, Session } from './client.ts';
 export { connect } from './connect.ts';
+export type { ByteKeyspace, Keyspace, KeyspaceCalls, Typed, TypedEntry, TypedEvent } from './keyspace.ts';
 export type {
+  BatchWrite,
   CallOptions,
   ConditionalDeleteOptions,
   ConditionalPutOptions,
   ConnectOptions,
   DeleteOptions,
+  EntryHead,
   GetOptions,
   Key,
   PutEntry,
@@ -14,12 +17,47 @@ export type {
   WriteOptions,
 } from './options.ts';
 export type {
+  AggregateGroupResult,
+  AggregateQuery,
+  AggregateResult,
+  Balance,
+  Distribution,
+  FieldCondition,
+  KeyRange,
+  MeasureQuery,
+  MeasureValue,
+  PageOptions,
+  RecordEvent,
+  RecordStream,
+  ScanOptions,
+  SearchOptions,
+  SearchQuery,
+  ShardShare,
+  WatchEvent,
+  WatchOptions,
+} from './query-options.ts';
+export type {
+  AppendResult,
+  BatchPart,
+  BatchResult,
+  BatchWriteResult,
   DeleteResult,
+  ExpireResult,
   GetResult,
+  IncrementResult,
+  KeyspaceDescription,
   Location,
   LocationMember,
   NodeStatsReply,
   NotApplied,
   PutResult,
+  RecordHead,
   ServedBy,
 } from './results.ts';
+export type {
+  BytesKeyspaceOptions,
+  Codec,
+  KeyspaceOptions,
+  TextKeyspaceOptions,
+  ValueSchema,
+} from './value-codec.ts';

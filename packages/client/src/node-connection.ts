@@ -22,6 +22,7 @@ import {
 } from '@edis/core';
 import { BatchPace, maxHoldMs, type NodesInUse, type SentBatch } from './batch-pace.ts';
 import type { CancelTimer, Environment } from './environment.ts';
+import { InFlightWindow } from './in-flight-window.ts';
 import type { PendingOperation } from './pending-operation.ts';
 import type { ServedBy } from './results.ts';
 import type { ShardRoute } from './shard-route.ts';
@@ -43,8 +44,6 @@ export interface ConnectionOwner {
   readonly nodesInUse: NodesInUse;
 }
 
-/** Half of a shard's queue, so that one client alone does not make it answer with busy. */
-const maxInFlight = 8192;
 /** A node that does not greet by then is left to the background; a healthy one needs a round trip. */
 const greetingTimeoutMs = 2_000;
 /** A replica answers or gives up a read within its session wait (100 ms); this long without an answer it is stuck. */
@@ -83,6 +82,7 @@ export class NodeConnection implements ReadCandidate {
   #inFlight: (PendingOperation | undefined)[] = [];
   #freeRequests: number[] = [];
   readonly #pace: BatchPace;
+  readonly #window = new InFlightWindow();
   /** By request number, like the operations. */
   #batches: (SentBatch | undefined)[] = [];
   #cancelHold: CancelTimer | undefined;
@@ -121,6 +121,11 @@ export class NodeConnection implements ReadCandidate {
 
   get lastError(): EdisError | undefined {
     return this.#lastError;
+  }
+
+  /** Whether operations wait here because the node has said that it is busy. */
+  get slowed(): boolean {
+    return this.#window.lowered;
   }
 
   get #inFlightCount(): number {
@@ -212,6 +217,7 @@ export class NodeConnection implements ReadCandidate {
     }
     this.#failures = 0;
     const inFlight = this.#inFlight;
+    let refusals = 0;
     for (const { request, outcome } of response.results) {
       if (request >= inFlight.length) {
         this.#break(
@@ -226,9 +232,11 @@ export class NodeConnection implements ReadCandidate {
       inFlight[request] = undefined;
       this.#batches[request] = undefined;
       this.#freeRequests.push(request);
+      if (outcome.kind === 'busy') refusals += 1;
       if (operation !== undefined) this.#owner.onOutcome(operation, outcome, this, response);
       if (this.#stream !== stream) return;
     }
+    this.#window.onAnswers(response.results.length, refusals, this.#inFlightCount);
     if (this.#queue.length > this.#queueHead && !this.#flushScheduled && !this.#blocked) {
       this.#flushScheduled = true;
       this.#environment.endOfTurn(this.#flush);
@@ -298,7 +306,7 @@ export class NodeConnection implements ReadCandidate {
     let identity: WriteIdentity | undefined;
     let bytes = 0;
     let index = this.#queueHead;
-    let room = Math.min(maxOperations, maxInFlight - this.#inFlightCount);
+    let room = Math.min(maxOperations, this.#window.size - this.#inFlightCount);
     for (; index < queue.length && room > 0; index++) {
       const operation = queue[index];
       if (operation === undefined || operation.state !== 'queued' || operation.connection !== this) continue;
@@ -359,6 +367,7 @@ export class NodeConnection implements ReadCandidate {
     this.#freeRequests = [];
     this.#batches = [];
     this.#pace.reset();
+    this.#window.reset();
     this.#cancelHold?.();
     this.#cancelHold = undefined;
     this.#queue = [];

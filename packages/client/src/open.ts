@@ -4,8 +4,12 @@ import type { CancelTimer, Environment } from './environment.ts';
 import { OpenClient } from './open-client.ts';
 import { OperationRunner } from './operation-runner.ts';
 import type { ClientConfig } from './options.ts';
+import { QueryChannels } from './query-channels.ts';
+import type { QueryContext } from './query-runner.ts';
+import { TopologyWaits } from './topology-waits.ts';
 import { TopologyWatch } from './topology-watch.ts';
 import type { Transport } from './transport.ts';
+import { WatchFeeds } from './watch-feeds.ts';
 
 export async function openClient(
   config: ClientConfig,
@@ -22,8 +26,16 @@ export async function openClient(
     const topology = await waiting.promise;
     checkNetwork(topology, config.network);
     const runner = new OperationRunner(watch.topology ?? topology, config, watch, transport, environment);
-    onTopology = (next) => runner.onTopology(next);
-    return new OpenClient(config, watch, runner, transport);
+    const waits = new TopologyWaits(runner.routes.topology, environment);
+    onTopology = (next) => {
+      runner.onTopology(next);
+      waits.onTopology(next);
+    };
+    const { routes } = runner;
+    const channels = new QueryChannels(transport, environment);
+    const queries: QueryContext = { routes, environment, channels, offer: (newer) => void watch.offer(newer) };
+    const feeds = new WatchFeeds({ routes, transport, environment });
+    return new OpenClient({ config, watch, waits, runner, queries, feeds, transport, environment });
   } catch (error) {
     watch.close();
     throw error;

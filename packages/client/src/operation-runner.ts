@@ -23,11 +23,12 @@ import { abortedError, answeredError, closedError, deadlineError } from './failu
 import type { ConnectionOwner, NodeConnection } from './node-connection.ts';
 import type { Obstacle } from './obstacle.ts';
 import type { ClientConfig } from './options.ts';
-import type { PendingDelete, PendingGet, PendingOperation, PendingPut } from './pending-operation.ts';
+import type { PendingGet, PendingOperation, PendingWrite } from './pending-operation.ts';
 import { RouteTable } from './route-table.ts';
 import type { ShardRoute } from './shard-route.ts';
 import type { TopologyWatch } from './topology-watch.ts';
 import type { Transport } from './transport.ts';
+import type { WriteIdentity } from './write-identity.ts';
 
 /** Deadlines and waits are exact to two of these; finer would cost without use. */
 const sweepMs = 10;
@@ -71,6 +72,10 @@ export class OperationRunner implements ConnectionOwner {
     this.#environment = environment;
     this.routes = new RouteTable(topology, config, this, transport, environment);
     this.routes.update(topology, watch.dialledAddress);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
   }
 
   get revision(): number {
@@ -118,13 +123,14 @@ export class OperationRunner implements ConnectionOwner {
     let mapIsNewer = false;
     if (outcome.kind === 'wrong-shard' && outcome.topology !== undefined) {
       // The map may have come with an earlier result of the same batch already.
-      mapIsNewer = this.#watch.offer(outcome.topology) || this.routes.routeOf(operation.slot) !== route;
+      mapIsNewer = this.#watch.offer(outcome.topology) || this.#routeOf(operation) !== route;
     }
     if (operation.state === 'settled') return;
     const isWrite = operation.kind !== 'get';
     const decision = decide(outcome, { isWrite, atPrimary: route.primary === connection, mapIsNewer });
     if (decision.kind === 'complete' && 'position' in outcome) {
       const place = route.see(response.epoch, outcome.position);
+      operation.session?.see(place);
       const { stalenessMs } = response;
       if (operation.complete(outcome, { place, servedBy: connection.servedBy, stalenessMs })) this.#finish(operation);
       else
@@ -186,12 +192,12 @@ export class OperationRunner implements ConnectionOwner {
   }
 
   #dispatch(operation: PendingOperation): void {
-    const keyspace = this.routes.keyspace;
+    const keyspace = this.routes.keyspaceOf(operation.scope);
     if (keyspace === undefined) {
-      this.#fail(operation, this.routes.noSuchKeyspace());
+      this.#fail(operation, this.routes.noSuchKeyspace(operation.scope));
       return;
     }
-    const route = this.routes.routeOf(operation.slot);
+    const route = this.routes.routeOf(keyspace.id, operation.slot);
     if (route === undefined) {
       this.#waitFor('not-formed', operation, Number.POSITIVE_INFINITY, true);
       return;
@@ -201,14 +207,20 @@ export class OperationRunner implements ConnectionOwner {
     else this.#dispatchWrite(operation, route);
   }
 
-  #dispatchWrite(operation: PendingPut | PendingDelete, route: ShardRoute): void {
+  /** Who owns the operation's key by the newest map. */
+  #routeOf(operation: PendingOperation): ShardRoute | undefined {
+    const keyspace = this.routes.keyspaceOf(operation.scope);
+    return keyspace === undefined ? undefined : this.routes.routeOf(keyspace.id, operation.slot);
+  }
+
+  #dispatchWrite(operation: PendingWrite & PendingOperation, route: ShardRoute): void {
     const primary = route.primary;
     if (primary?.reachable !== true) {
       this.#waitForConnection(operation, primary);
       return;
     }
     if (operation.sequence === 0) {
-      operation.sequence = route.identity.next();
+      operation.sequence = route.identity.next(operation.sequenceCount);
       if (operation.sequence === 0) {
         this.#waitFor('window-full', operation, windowRetryMs, false);
         return;
@@ -230,7 +242,10 @@ export class OperationRunner implements ConnectionOwner {
       this.#waitForConnection(operation, target);
       return;
     }
-    if (operation.consistency === 'session') operation.after = route.after(operation.token);
+    if (operation.consistency === 'session') {
+      const { session, token } = operation;
+      operation.after = session === undefined ? route.after(token) : session.after(route.cluster, route.shard, token);
+    }
     target.enqueue(operation);
   }
 
@@ -322,7 +337,7 @@ export class OperationRunner implements ConnectionOwner {
     operation.connection = undefined;
     this.#unfinished.remove(operation);
     this.#pendingBytes -= operation.bytes;
-    if (operation.kind !== 'get') operation.identity?.finish(operation.sequence);
+    if (operation.kind !== 'get' && operation.identity !== undefined) finishSequences(operation, operation.identity);
     if (operation.signal !== undefined) this.#aborts.remove(operation.signal, operation);
   }
 
@@ -331,4 +346,11 @@ export class OperationRunner implements ConnectionOwner {
     const bound = `at most ${maxPendingOperations} with ${maxPendingBytes} bytes`;
     return new EdisError('busy', `the client holds ${held} unfinished, ${bound}; await results before sending more`);
   }
+}
+
+/** None of the operation's ids will be sent again. */
+function finishSequences(operation: PendingWrite, identity: WriteIdentity): void {
+  identity.finish(operation.sequence);
+  const end = operation.sequence + operation.sequenceCount;
+  for (let sequence = operation.sequence + 1; sequence < end; sequence++) identity.finish(sequence);
 }

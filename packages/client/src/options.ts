@@ -72,6 +72,11 @@ export interface ConditionalDeleteOptions extends WriteOptions {
 export interface PutOptions extends WriteOptions {
   /** Replaces the metadata that the record had; none: the record has none afterwards. */
   readonly metadata?: Metadata | undefined;
+  /**
+   * The record is gone after that long; 'never': it stays, whatever the keyspace's default is.
+   * @default the keyspace's default TTL, else 'never'
+   */
+  readonly ttlMs?: number | 'never' | undefined;
   readonly ifAbsent?: undefined;
   readonly ifVersion?: undefined;
 }
@@ -80,6 +85,8 @@ export interface PutOptions extends WriteOptions {
 export interface ConditionalPutOptions extends WriteOptions {
   /** Replaces the metadata that the record had; none: the record has none afterwards. */
   readonly metadata?: Metadata | undefined;
+  /** As in PutOptions. */
+  readonly ttlMs?: number | 'never' | undefined;
   /** Write only if there is no record. */
   readonly ifAbsent?: boolean | undefined;
   /** Write only over the record with this version. */
@@ -98,12 +105,28 @@ export interface GetOptions extends CallOptions {
   readonly after?: string | undefined;
 }
 
-/** One record of `mput`. */
-export interface PutEntry {
+/** A record to write, apart from its value. */
+export interface EntryHead {
   readonly key: Key;
-  readonly value: Value;
   readonly metadata?: Metadata | undefined;
+  readonly ttlMs?: number | 'never' | undefined;
 }
+
+/** One record of `mput`. */
+export interface PutEntry extends EntryHead {
+  readonly value: Value;
+}
+
+/** One write of `batch`; at most one condition. */
+export type BatchWrite =
+  | (PutEntry & {
+      readonly kind: 'put';
+      readonly ifAbsent?: boolean | undefined;
+      readonly ifVersion?: number | undefined;
+    })
+  | { readonly kind: 'delete'; readonly key: Key; readonly ifVersion?: number | undefined }
+  | { readonly kind: 'increment'; readonly key: Key; readonly by?: number | bigint | undefined }
+  | { readonly kind: 'append'; readonly key: Key; readonly value: Value };
 
 /** What `connect` made of its options; never changes. */
 export interface ClientConfig {

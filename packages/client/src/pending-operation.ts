@@ -5,53 +5,60 @@
  */
 import type {
   Ack,
+  AppendOperation,
   ByteString,
   Bytes,
   Condition,
   Consistency,
   DeleteOperation,
   EdisError,
+  ExpireOperation,
   GetOperation,
+  IncrementOperation,
   Metadata,
   Outcome,
   Position,
   PutOperation,
   SessionToken,
 } from '@edis/core';
+import type { KeyspaceScope } from './keyspace-scope.ts';
 import type { NodeConnection } from './node-connection.ts';
 import type { Obstacle } from './obstacle.ts';
 import type { Key } from './options.ts';
+import type { PendingAtomic } from './pending-atomic.ts';
 import {
-  type AnswerPlace,
+  type Answer,
+  type AppendResult,
+  CompletedAppend,
   CompletedDelete,
+  CompletedExpire,
+  CompletedIncrement,
   CompletedPut,
   type DeleteResult,
+  type ExpireResult,
   FoundRecord,
   type GetResult,
+  type IncrementResult,
   type NotApplied,
   type PutResult,
-  type ServedBy,
   UnmetWrite,
 } from './results.ts';
+import type { SessionView } from './session-view.ts';
 import type { WriteIdentity } from './write-identity.ts';
-
-/** Who gave an answer, and where it stands. */
-export interface Answer {
-  readonly place: AnswerPlace;
-  readonly servedBy: ServedBy;
-  readonly stalenessMs: number;
-}
 
 /** `waiting`: for time, a map or a connection; `queued`: for its batch; `sent`: for its answer. */
 export type OperationState = 'new' | 'waiting' | 'queued' | 'sent' | 'settled';
 
-const overheadBytes = 64;
-const noMetadata: Metadata = Object.freeze({});
+export const overheadBytes = 64;
 
 abstract class PendingBase {
   /** Place in the in-flight table of the connection that it was sent on. */
   request = 0;
+  /** Number of the keyspace in the map by which it was routed last. */
   keyspace = 0;
+  readonly scope: KeyspaceScope;
+  /** Learns of the answer; undefined: only the client does. */
+  readonly session: SessionView | undefined;
   readonly key: ByteString;
   /** As the caller gave it. */
   readonly callerKey: Key;
@@ -84,6 +91,8 @@ abstract class PendingBase {
   later: PendingOperation | undefined = undefined;
 
   constructor(call: CallParts, bytes: number, reject: (error: EdisError) => void) {
+    this.scope = call.scope;
+    this.session = call.session;
     this.key = call.key;
     this.callerKey = call.callerKey;
     this.slot = call.slot;
@@ -95,14 +104,24 @@ abstract class PendingBase {
 
 /** What every operation begins with. */
 export interface CallParts {
+  readonly scope: KeyspaceScope;
+  readonly session: SessionView | undefined;
   readonly key: ByteString;
   readonly callerKey: Key;
   readonly slot: number;
   readonly timeoutMs: number;
 }
 
-abstract class PendingWrite extends PendingBase {
+/** What every write says besides its content. */
+export interface WriteParts {
+  readonly ack: Ack;
+  readonly condition: Condition | undefined;
+}
+
+export abstract class PendingWrite extends PendingBase {
   sequence = 0;
+  /** Operation ids that it takes, from `sequence` on. */
+  readonly sequenceCount: number = 1;
   firstSentTimestamp = 0;
   /** The shard's timestamp that was known when it was sent first; 0: not sent yet. */
   sentTimestamp = 0;
@@ -110,44 +129,46 @@ abstract class PendingWrite extends PendingBase {
   readonly ack: Ack;
   readonly condition: Condition | undefined;
 
-  constructor(
-    call: CallParts,
-    ack: Ack,
-    condition: Condition | undefined,
-    bytes: number,
-    reject: (error: EdisError) => void,
-  ) {
+  constructor(call: CallParts, write: WriteParts, bytes: number, reject: (error: EdisError) => void) {
     super(call, bytes, reject);
-    this.ack = ack;
-    this.condition = condition;
+    this.ack = write.ack;
+    this.condition = write.condition;
   }
+}
+
+/** What a put writes. */
+export interface PutContent {
+  readonly value: Bytes;
+  readonly metadata: Metadata | undefined;
+  /** As in core's PutOperation. */
+  readonly ttlMs: number;
 }
 
 export class PendingPut extends PendingWrite implements PutOperation {
   readonly kind = 'put';
   readonly value: Bytes;
   readonly metadata: Metadata | undefined;
+  readonly ttlMs: number;
   readonly resolve: (result: PutResult | NotApplied) => void;
 
   constructor(
     call: CallParts,
-    value: Bytes,
-    metadata: Metadata | undefined,
-    ack: Ack,
-    condition: Condition | undefined,
+    content: PutContent,
+    write: WriteParts,
     resolve: (result: PutResult | NotApplied) => void,
     reject: (error: EdisError) => void,
   ) {
-    super(call, ack, condition, value.length + (metadata === undefined ? 0 : metadataBytes(metadata)), reject);
-    this.value = value;
-    this.metadata = metadata;
+    super(call, write, putBytes(content), reject);
+    this.value = content.value;
+    this.metadata = content.metadata;
+    this.ttlMs = content.ttlMs;
     this.resolve = resolve;
   }
 
   /** Hands the outcome to the caller; false: it is no outcome of a put. */
   complete(outcome: Outcome, answer: Answer): boolean {
     if (outcome.kind === 'put') this.resolve(new CompletedPut(this.callerKey, outcome.version, answer.place));
-    else if (outcome.kind === 'condition-failed') this.resolve(unmet(this.callerKey, outcome.version, answer.place));
+    else if (outcome.kind === 'condition-failed') this.resolve(unmet(this.callerKey, outcome.version, answer));
     else return false;
     return true;
   }
@@ -159,12 +180,11 @@ export class PendingDelete extends PendingWrite implements DeleteOperation {
 
   constructor(
     call: CallParts,
-    ack: Ack,
-    condition: Condition | undefined,
+    write: WriteParts,
     resolve: (result: DeleteResult | NotApplied) => void,
     reject: (error: EdisError) => void,
   ) {
-    super(call, ack, condition, 0, reject);
+    super(call, write, 0, reject);
     this.resolve = resolve;
   }
 
@@ -173,8 +193,86 @@ export class PendingDelete extends PendingWrite implements DeleteOperation {
     if (outcome.kind === 'deleted') {
       this.resolve(new CompletedDelete(this.callerKey, outcome.existed, outcome.version, answer.place));
     } else if (outcome.kind === 'condition-failed') {
-      this.resolve(unmet(this.callerKey, outcome.version, answer.place));
+      this.resolve(unmet(this.callerKey, outcome.version, answer));
     } else return false;
+    return true;
+  }
+}
+
+export class PendingIncrement extends PendingWrite implements IncrementOperation {
+  readonly kind = 'increment';
+  readonly by: bigint;
+  readonly resolve: (result: IncrementResult) => void;
+
+  constructor(
+    call: CallParts,
+    by: bigint,
+    write: WriteParts,
+    resolve: (result: IncrementResult) => void,
+    reject: (error: EdisError) => void,
+  ) {
+    super(call, write, 0, reject);
+    this.by = by;
+    this.resolve = resolve;
+  }
+
+  /** Hands the outcome to the caller; false: it is no outcome of an increment. */
+  complete(outcome: Outcome, answer: Answer): boolean {
+    if (outcome.kind !== 'incremented') return false;
+    this.resolve(new CompletedIncrement(this.callerKey, outcome.value, outcome.version, answer.place));
+    return true;
+  }
+}
+
+export class PendingAppend extends PendingWrite implements AppendOperation {
+  readonly kind = 'append';
+  readonly value: Bytes;
+  readonly resolve: (result: AppendResult) => void;
+
+  constructor(
+    call: CallParts,
+    value: Bytes,
+    write: WriteParts,
+    resolve: (result: AppendResult) => void,
+    reject: (error: EdisError) => void,
+  ) {
+    super(call, write, value.length, reject);
+    this.value = value;
+    this.resolve = resolve;
+  }
+
+  /** Hands the outcome to the caller; false: it is no outcome of an append. */
+  complete(outcome: Outcome, answer: Answer): boolean {
+    if (outcome.kind !== 'appended') return false;
+    this.resolve(new CompletedAppend(this.callerKey, outcome.length, outcome.version, answer.place));
+    return true;
+  }
+}
+
+export class PendingExpire extends PendingWrite implements ExpireOperation {
+  readonly kind = 'expire';
+  readonly ttlMs: number;
+  readonly resolve: (result: ExpireResult | undefined) => void;
+
+  constructor(
+    call: CallParts,
+    ttlMs: number,
+    write: WriteParts,
+    resolve: (result: ExpireResult | undefined) => void,
+    reject: (error: EdisError) => void,
+  ) {
+    super(call, write, 0, reject);
+    this.ttlMs = ttlMs;
+    this.resolve = resolve;
+  }
+
+  /** Hands the outcome to the caller; false: it is no outcome of an expire. */
+  complete(outcome: Outcome, answer: Answer): boolean {
+    if (outcome.kind === 'expiring') {
+      const expiresAtMs = outcome.expiresAtMs === 0 ? undefined : outcome.expiresAtMs;
+      this.resolve(new CompletedExpire(this.callerKey, expiresAtMs, outcome.version, answer.place));
+    } else if (outcome.kind === 'not-found') this.resolve(undefined);
+    else return false;
     return true;
   }
 }
@@ -218,24 +316,20 @@ export class PendingGet extends PendingBase implements GetOperation {
       return true;
     }
     if (outcome.kind !== 'found') return false;
-    const value = detached(outcome.value);
-    const metadata = outcome.metadata ?? noMetadata;
-    this.resolve(
-      new FoundRecord(
-        this.callerKey,
-        value,
-        metadata,
-        outcome.version,
-        answer.servedBy,
-        answer.stalenessMs,
-        answer.place,
-      ),
-    );
+    const { value, metadata, version, expiresAtMs } = outcome;
+    this.resolve(new FoundRecord(this.callerKey, detached(value), metadata, version, expiresAtMs, answer));
     return true;
   }
 }
 
-export type PendingOperation = PendingPut | PendingDelete | PendingGet;
+export type PendingOperation =
+  | PendingPut
+  | PendingDelete
+  | PendingIncrement
+  | PendingAppend
+  | PendingExpire
+  | PendingAtomic
+  | PendingGet;
 
 /** A value is copied when keeping it would keep more than this many times its bytes. */
 const maxPinnedRatio = 4;
@@ -244,7 +338,7 @@ const maxPinnedRatio = 4;
  * A value of its own: what arrives is a view on a whole message, and an application that keeps one small value of each
  * would keep megabytes.
  */
-function detached(value: Bytes): Uint8Array {
+export function detached(value: Bytes): Uint8Array {
   if (typeof value === 'string') return Buffer.from(value, 'latin1');
   if (value.byteLength * maxPinnedRatio >= value.buffer.byteLength) return value;
   const copy = Buffer.allocUnsafe(value.byteLength);
@@ -252,8 +346,13 @@ function detached(value: Bytes): Uint8Array {
   return copy;
 }
 
-function unmet(key: Key, version: number, place: AnswerPlace): NotApplied {
-  return new UnmetWrite(key, version === 0 ? undefined : version, place);
+export function unmet(key: Key, version: number, answer: Answer): NotApplied {
+  return new UnmetWrite(key, version === 0 ? undefined : version, answer.place);
+}
+
+/** Upper bound, roughly, of what the content of a put takes in a message. */
+export function putBytes(content: PutContent): number {
+  return content.value.length + (content.metadata === undefined ? 0 : metadataBytes(content.metadata));
 }
 
 function metadataBytes(metadata: Metadata): number {

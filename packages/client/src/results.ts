@@ -1,6 +1,7 @@
 import {
   type EdisError,
   encodeSessionToken,
+  type KeyspaceSettings,
   type MemberRole,
   type Metadata,
   type NodeStats,
@@ -17,6 +18,13 @@ export interface AnswerPlace {
   readonly shard: ShardId;
   readonly epoch: number;
   readonly position: number;
+}
+
+/** Who gave an answer, and where it stands. */
+export interface Answer {
+  readonly place: AnswerPlace;
+  readonly servedBy: ServedBy;
+  readonly stalenessMs: number;
 }
 
 function tokenOf(place: AnswerPlace): string {
@@ -59,6 +67,85 @@ export interface NotApplied {
   readonly token: string;
 }
 
+/** An increment that was carried out. */
+export interface IncrementResult {
+  readonly applied: true;
+  readonly key: Key;
+  /** The sum. */
+  readonly value: bigint;
+  readonly version: number;
+  readonly shard: ShardId;
+  readonly token: string;
+}
+
+/** An append that was carried out. */
+export interface AppendResult {
+  readonly applied: true;
+  readonly key: Key;
+  /** Bytes that the value has now. */
+  readonly length: number;
+  readonly version: number;
+  readonly shard: ShardId;
+  readonly token: string;
+}
+
+/** A deadline that was set or removed. */
+export interface ExpireResult {
+  readonly applied: true;
+  readonly key: Key;
+  /** Milliseconds since the Unix epoch; undefined: never. */
+  readonly expiresAtMs: number | undefined;
+  readonly version: number;
+  readonly shard: ShardId;
+  readonly token: string;
+}
+
+/** How one write of a batch ended. `not-done`: another write of its shard had an unmet condition. */
+export type BatchWriteResult =
+  | PutResult
+  | DeleteResult
+  | IncrementResult
+  | AppendResult
+  | NotApplied
+  | { readonly applied: false; readonly key: Key; readonly reason: 'not-done' };
+
+/** The writes of a batch that one shard carries out together, or not at all. */
+export type BatchPart =
+  | {
+      readonly shard: ShardId;
+      readonly status: 'done' | 'condition-failed';
+      /** Places of its writes in the batch. */
+      readonly indexes: readonly number[];
+      readonly results: readonly BatchWriteResult[];
+      readonly error?: undefined;
+    }
+  | {
+      readonly shard: ShardId;
+      /** `unknown`: it may have been carried out, as a whole. `failed`: it was not. */
+      readonly status: 'failed' | 'unknown';
+      readonly indexes: readonly number[];
+      readonly results?: undefined;
+      readonly error: EdisError;
+    };
+
+export interface BatchResult {
+  /** Whether every part is done. */
+  readonly applied: boolean;
+  /** One per shard. */
+  readonly parts: readonly BatchPart[];
+}
+
+/** A keyspace. */
+export interface KeyspaceDescription {
+  readonly name: string;
+  readonly id: number;
+  readonly strategy: 'hash';
+  readonly settings: KeyspaceSettings;
+  /** Records and bytes as the primaries' views have them; undefined where one did not answer. */
+  readonly records: number | undefined;
+  readonly bytes: number | undefined;
+}
+
 /** A node that answered. */
 export interface ServedBy {
   readonly node: string;
@@ -66,18 +153,24 @@ export interface ServedBy {
   readonly shard: ShardId;
 }
 
-/** A record that was found. */
-export interface GetResult {
+/** A record, apart from its value. */
+export interface RecordHead {
   readonly key: Key;
-  readonly value: Uint8Array;
   readonly metadata: Metadata;
   readonly version: number;
+  /** Milliseconds since the Unix epoch; undefined: never. */
+  readonly expiresAtMs: number | undefined;
   readonly shard: ShardId;
   /** Session token of this answer: a read `after` it is at least as new. */
   readonly token: string;
   readonly servedBy: ServedBy;
   /** How far the answering node may be behind the primary; 0 at the primary. */
   readonly stalenessMs: number;
+}
+
+/** A record that was found. */
+export interface GetResult extends RecordHead {
+  readonly value: Uint8Array;
 }
 
 /** Figures of one member, or why there are none. */
@@ -106,16 +199,16 @@ export interface LocationMember {
   readonly address: string;
 }
 
-// The classes keep `token` a getter on the prototype, so that a result is one small object of one hidden class.
+const noMetadata: Metadata = Object.freeze({});
 
-export class CompletedPut implements PutResult {
-  readonly applied = true;
+/** What all answers share. `token` is a getter on the prototype, so that a result is one small object. */
+abstract class Answered<Version extends number | undefined = number> {
   readonly key: Key;
-  readonly version: number;
+  readonly version: Version;
   readonly shard: ShardId;
   readonly #place: AnswerPlace;
 
-  constructor(key: Key, version: number, place: AnswerPlace) {
+  constructor(key: Key, version: Version, place: AnswerPlace) {
     this.key = key;
     this.version = version;
     this.shard = place.shard;
@@ -126,97 +219,85 @@ export class CompletedPut implements PutResult {
     return tokenOf(this.#place);
   }
 
-  toJSON(): PutResult {
-    const { applied, key, version, shard, token } = this;
-    return { applied, key, version, shard, token };
+  toJSON(): object {
+    return Object.assign({ token: this.token }, this);
   }
 }
 
-export class CompletedDelete implements DeleteResult {
+export class CompletedPut extends Answered implements PutResult {
   readonly applied = true;
-  readonly key: Key;
+}
+
+export class CompletedDelete extends Answered implements DeleteResult {
+  readonly applied = true;
   readonly existed: boolean;
-  readonly version: number;
-  readonly shard: ShardId;
-  readonly #place: AnswerPlace;
 
   constructor(key: Key, existed: boolean, version: number, place: AnswerPlace) {
-    this.key = key;
+    super(key, version, place);
     this.existed = existed;
-    this.version = version;
-    this.shard = place.shard;
-    this.#place = place;
-  }
-
-  get token(): string {
-    return tokenOf(this.#place);
-  }
-
-  toJSON(): DeleteResult {
-    const { applied, key, existed, version, shard, token } = this;
-    return { applied, key, existed, version, shard, token };
   }
 }
 
-export class UnmetWrite implements NotApplied {
+export class CompletedIncrement extends Answered implements IncrementResult {
+  readonly applied = true;
+  readonly value: bigint;
+
+  constructor(key: Key, value: bigint, version: number, place: AnswerPlace) {
+    super(key, version, place);
+    this.value = value;
+  }
+
+  /** JSON has no 64-bit integers: the sum is text there. */
+  override toJSON(): object {
+    return { ...super.toJSON(), value: this.value.toString() };
+  }
+}
+
+export class CompletedAppend extends Answered implements AppendResult {
+  readonly applied = true;
+  readonly length: number;
+
+  constructor(key: Key, length: number, version: number, place: AnswerPlace) {
+    super(key, version, place);
+    this.length = length;
+  }
+}
+
+export class CompletedExpire extends Answered implements ExpireResult {
+  readonly applied = true;
+  readonly expiresAtMs: number | undefined;
+
+  constructor(key: Key, expiresAtMs: number | undefined, version: number, place: AnswerPlace) {
+    super(key, version, place);
+    this.expiresAtMs = expiresAtMs;
+  }
+}
+
+export class UnmetWrite extends Answered<number | undefined> implements NotApplied {
   readonly applied = false;
-  readonly key: Key;
-  readonly version: number | undefined;
-  readonly shard: ShardId;
-  readonly #place: AnswerPlace;
-
-  constructor(key: Key, version: number | undefined, place: AnswerPlace) {
-    this.key = key;
-    this.version = version;
-    this.shard = place.shard;
-    this.#place = place;
-  }
-
-  get token(): string {
-    return tokenOf(this.#place);
-  }
-
-  toJSON(): NotApplied {
-    const { applied, key, version, shard, token } = this;
-    return { applied, key, version, shard, token };
-  }
 }
 
-export class FoundRecord implements GetResult {
-  readonly key: Key;
+export class FoundRecord extends Answered implements GetResult {
   readonly value: Uint8Array;
   readonly metadata: Metadata;
-  readonly version: number;
-  readonly shard: ShardId;
+  readonly expiresAtMs: number | undefined;
   readonly servedBy: ServedBy;
   readonly stalenessMs: number;
-  readonly #place: AnswerPlace;
 
+  /** @param expiresAtMs 0: never */
   constructor(
     key: Key,
     value: Uint8Array,
-    metadata: Metadata,
+    metadata: Metadata | undefined,
     version: number,
-    servedBy: ServedBy,
-    stalenessMs: number,
-    place: AnswerPlace,
+    expiresAtMs: number,
+    answer: Answer,
   ) {
-    this.key = key;
+    super(key, version, answer.place);
     this.value = value;
-    this.metadata = metadata;
-    this.version = version;
-    this.shard = place.shard;
-    this.servedBy = servedBy;
-    this.stalenessMs = stalenessMs;
-    this.#place = place;
-  }
-
-  get token(): string {
-    return tokenOf(this.#place);
-  }
-
-  toJSON(): GetResult {
-    const { key, value, metadata, version, shard, token, servedBy, stalenessMs } = this;
-    return { key, value, metadata, version, shard, token, servedBy, stalenessMs };
+    this.metadata = metadata ?? noMetadata;
+    this.expiresAtMs = expiresAtMs === 0 ? undefined : expiresAtMs;
+    this.servedBy = answer.servedBy;
+    this.stalenessMs = answer.stalenessMs;
   }
 }

@@ -18,10 +18,14 @@ import {
   type Topology,
 } from '@edis/core';
 import type { Environment } from './environment.ts';
+import type { KeyspaceScope } from './keyspace-scope.ts';
 import { type ConnectionOwner, NodeConnection } from './node-connection.ts';
 import type { ClientConfig } from './options.ts';
 import { ShardRoute } from './shard-route.ts';
 import type { Transport } from './transport.ts';
+
+/** A cluster may have a thousand keyspaces. */
+const maxNamesInMessage = 10;
 
 export class RouteTable {
   readonly #config: ClientConfig;
@@ -29,7 +33,6 @@ export class RouteTable {
   readonly #transport: Transport;
   readonly #environment: Environment;
   #router: Router;
-  #keyspace: Keyspace | undefined;
   #network: string | undefined;
   /** In the order of the map's shards. */
   #routes: readonly ShardRoute[] = [];
@@ -55,11 +58,6 @@ export class RouteTable {
     return this.#router.topology;
   }
 
-  /** Undefined: the map has no keyspace of that name. */
-  get keyspace(): Keyspace | undefined {
-    return this.#keyspace;
-  }
-
   get connections(): Iterable<NodeConnection> {
     return this.#connections.values();
   }
@@ -73,10 +71,19 @@ export class RouteTable {
     return { cluster: this.topology.cluster, positions };
   }
 
-  /** Who owns a slot of the client's keyspace; undefined: nobody. */
-  routeOf(slot: number): ShardRoute | undefined {
-    if (this.#keyspace === undefined) return undefined;
-    return this.#routes[this.#router.shardIndexOf(this.#keyspace.id, slot)];
+  /** The routes of all shards, in the order of the map. */
+  get shardRoutes(): readonly ShardRoute[] {
+    return this.#routes;
+  }
+
+  /** Who owns a slot of a keyspace; undefined: nobody. */
+  routeOf(keyspaceId: number, slot: number): ShardRoute | undefined {
+    return this.#routes[this.#router.shardIndexOf(keyspaceId, slot)];
+  }
+
+  /** The keyspace of that name in the newest map; undefined: there is none. */
+  keyspaceOf(scope: KeyspaceScope): Keyspace | undefined {
+    return scope.in(this.#router.topology);
   }
 
   /** The address at which this client reaches a member. */
@@ -92,7 +99,6 @@ export class RouteTable {
     const knownConnections = keepsHistory ? this.#connections : new Map<string, NodeConnection>();
     this.#network = this.#config.network ?? networkOf(topology, dialledInfo);
     this.#router = new Router(topology);
-    this.#keyspace = topology.keyspaces.find((keyspace) => keyspace.name === this.#config.keyspace);
     this.#routesByShard = new Map();
     this.#connections = new Map();
     for (const shard of topology.shards) {
@@ -106,9 +112,12 @@ export class RouteTable {
     for (const connection of dropped) connection.close();
   }
 
-  noSuchKeyspace(): EdisError {
-    const names = this.topology.keyspaces.map((keyspace) => keyspace.name).join(', ');
-    return new EdisError('no-such-keyspace', `there is no keyspace ${this.#config.keyspace}; the cluster has ${names}`);
+  noSuchKeyspace(scope: KeyspaceScope): EdisError {
+    const { keyspaces } = this.topology;
+    const named = keyspaces.slice(0, maxNamesInMessage).map((keyspace) => keyspace.name);
+    const more = keyspaces.length > named.length ? ` and ${keyspaces.length - named.length} more` : '';
+    const has = `${named.join(', ')}${more}`;
+    return new EdisError('no-such-keyspace', `there is no keyspace ${scope.name}; the cluster has ${has}`);
   }
 
   close(): void {

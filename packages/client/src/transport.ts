@@ -1,4 +1,20 @@
-import type { BatchRequest, BatchResponse, ClusterDescription, NodeStats, TopologyUpdate } from '@edis/core';
+import type {
+  AggregateRequest,
+  AggregateResponse,
+  BatchRequest,
+  BatchResponse,
+  ClusterDescription,
+  KeyspaceReply,
+  KeyspaceSettings,
+  NodeStats,
+  ScanRequest,
+  ScanResponse,
+  SearchRequest,
+  SearchResponse,
+  TopologyUpdate,
+  WatchRequest,
+  WatchResponse,
+} from '@edis/core';
 import { type MessageStream, RpcChannel } from '@edis/rpc';
 
 export interface CallLimits {
@@ -7,15 +23,31 @@ export interface CallLimits {
 }
 
 export type BatchStream = MessageStream<BatchRequest, BatchResponse>;
+export type WatchStream = MessageStream<WatchRequest, WatchResponse>;
 export type TopologyStream = MessageStream<never, TopologyUpdate>;
 
+/** What queries use of a channel. */
+export interface QueryChannel {
+  scan(request: ScanRequest, limits: CallLimits): Promise<ScanResponse>;
+  search(request: SearchRequest, limits: CallLimits): Promise<SearchResponse>;
+  aggregate(request: AggregateRequest, limits: CallLimits): Promise<AggregateResponse>;
+  stats(limits: CallLimits): Promise<NodeStats>;
+  close(): void;
+}
+
+/** What change feeds use of a channel. */
+export interface FeedChannel {
+  watch(): WatchStream;
+  close(): void;
+}
+
 /** A lazy connection to one address: what the client uses of an RpcChannel. */
-export interface Channel {
+export interface Channel extends QueryChannel, FeedChannel {
   batch(): BatchStream;
   watchTopology(): TopologyStream;
   describeCluster(limits: CallLimits): Promise<ClusterDescription>;
-  stats(limits: CallLimits): Promise<NodeStats>;
-  close(): void;
+  createKeyspace(name: string, settings: KeyspaceSettings, limits: CallLimits): Promise<KeyspaceReply>;
+  dropKeyspace(name: string, limits: CallLimits): Promise<KeyspaceReply>;
 }
 
 /** How the client reaches others; the tests bring a cluster in memory. */

@@ -43,3 +43,14 @@ test('the window is bounded by what a shard remembers, and moves on when the old
   expect(identity.completedBelow).toBe(limits.maxOutstandingPerClient + 1);
   expect(identity.next()).toBe(limits.maxOutstandingPerClient + 1);
 });
+
+test('a run of sequences is given whole or not at all', () => {
+  const identity = new WriteIdentity(environment);
+  expect(identity.next(limits.maxOutstandingPerClient - 1)).toBe(1);
+  expect(identity.next(2)).toBe(0);
+  expect(identity.next(1)).toBe(limits.maxOutstandingPerClient);
+  identity.finish(1);
+  expect(identity.next(2)).toBe(0);
+  identity.finish(2);
+  expect(identity.next(2)).toBe(limits.maxOutstandingPerClient + 1);
+});

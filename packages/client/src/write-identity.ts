@@ -29,10 +29,12 @@ export class WriteIdentity {
     return this.#completedBelow;
   }
 
-  /** The next sequence; 0 while the window is full. */
-  next(): number {
-    if (this.#next - this.#completedBelow >= windowLength) return 0;
-    return this.#next++;
+  /** The first of the next `count` sequences; 0 while the window has no room for them. */
+  next(count = 1): number {
+    if (this.#next - this.#completedBelow + count > windowLength) return 0;
+    const first = this.#next;
+    this.#next += count;
+    return first;
   }
 
   /** The write with this sequence will not be sent again, whatever became of it. */

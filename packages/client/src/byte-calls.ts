@@ -1,0 +1,270 @@
+import { EdisError, noExpiry } from '@edis/core';
+import { runBatch } from './atomic-batch.ts';
+import { runBulk } from './bulk.ts';
+import type { CallContext } from './call-context.ts';
+import { checkedMetadata, checkedTtlMs, incrementOf, ttlOf, valueBytes } from './call-input.ts';
+import { locateKey } from './cluster-queries.ts';
+import { distributionOf } from './distribution.ts';
+import type { ByteKeyspace } from './keyspace.ts';
+import type {
+  BatchWrite,
+  CallOptions,
+  ConditionalDeleteOptions,
+  ConditionalPutOptions,
+  DeleteOptions,
+  GetOptions,
+  Key,
+  PutEntry,
+  PutOptions,
+  Value,
+  WriteOptions,
+} from './options.ts';
+import {
+  PendingAppend,
+  PendingDelete,
+  PendingExpire,
+  PendingGet,
+  PendingIncrement,
+  PendingPut,
+  type PutContent,
+} from './pending-operation.ts';
+import { aggregateRecords } from './query-aggregate.ts';
+import { countRecords } from './query-count.ts';
+import type {
+  AggregateQuery,
+  AggregateResult,
+  Distribution,
+  KeyRange,
+  RecordStream,
+  ScanOptions,
+  SearchOptions,
+  SearchQuery,
+  WatchEvent,
+  WatchOptions,
+} from './query-options.ts';
+import { openKeys, openScan, openSearch } from './query-scan.ts';
+import type {
+  AppendResult,
+  BatchResult,
+  DeleteResult,
+  ExpireResult,
+  GetResult,
+  IncrementResult,
+  Location,
+  NotApplied,
+  PutResult,
+} from './results.ts';
+
+/** Options that the public overloads have told apart. */
+type AnyPutOptions = PutOptions | ConditionalPutOptions;
+type AnyDeleteOptions = DeleteOptions | ConditionalDeleteOptions;
+
+/**
+ * The calls of one keyspace, shared by the client, its keyspaces and its sessions. Single calls check what they are
+ * given and make one promise; nothing else is async.
+ */
+export class ByteCalls implements ByteKeyspace {
+  protected readonly context: CallContext;
+
+  constructor(context: CallContext) {
+    this.context = context;
+  }
+
+  get name(): string {
+    return this.context.scope.name;
+  }
+
+  put(key: Key, value: Value, options?: PutOptions): Promise<PutResult>;
+  put(key: Key, value: Value, options: ConditionalPutOptions): Promise<PutResult | NotApplied>;
+  put(key: Key, value: Value, options?: AnyPutOptions): Promise<PutResult | NotApplied> {
+    const { context } = this;
+    return new Promise((resolve, reject) => {
+      // What is thrown in here rejects the promise.
+      const call = context.callParts(key, options);
+      const content = putContent(value, options);
+      const operation = new PendingPut(call, content, context.writeParts(options), resolve, reject);
+      context.parts.runner.start(operation, options?.signal);
+    });
+  }
+
+  putIfAbsent(key: Key, value: Value, options?: PutOptions): Promise<PutResult | NotApplied> {
+    return this.put(key, value, { ...options, ifAbsent: true });
+  }
+
+  get(key: Key, options?: GetOptions): Promise<GetResult | undefined> {
+    const { context } = this;
+    return new Promise((resolve, reject) => {
+      const call = context.callParts(key, options);
+      const operation = new PendingGet(call, context.readParts(options), false, resolve, reject);
+      context.parts.runner.start(operation, options?.signal);
+    });
+  }
+
+  delete(key: Key, options?: DeleteOptions): Promise<DeleteResult>;
+  delete(key: Key, options: ConditionalDeleteOptions): Promise<DeleteResult | NotApplied>;
+  delete(key: Key, options?: AnyDeleteOptions): Promise<DeleteResult | NotApplied> {
+    const { context } = this;
+    return new Promise((resolve, reject) => {
+      const call = context.callParts(key, options);
+      const operation = new PendingDelete(call, context.writeParts(options), resolve, reject);
+      context.parts.runner.start(operation, options?.signal);
+    });
+  }
+
+  async exists(key: Key, options?: GetOptions): Promise<boolean> {
+    return (await this.#getHead(key, options)) !== undefined;
+  }
+
+  increment(key: Key, by?: number | bigint, options?: WriteOptions): Promise<IncrementResult> {
+    const { context } = this;
+    return new Promise((resolve, reject) => {
+      const call = context.callParts(key, options);
+      const write = context.writeParts(options);
+      context.parts.runner.start(new PendingIncrement(call, incrementOf(by), write, resolve, reject), options?.signal);
+    });
+  }
+
+  append(key: Key, value: Value, options?: WriteOptions): Promise<AppendResult> {
+    const { context } = this;
+    return new Promise((resolve, reject) => {
+      const call = context.callParts(key, options);
+      const write = context.writeParts(options);
+      context.parts.runner.start(new PendingAppend(call, valueBytes(value), write, resolve, reject), options?.signal);
+    });
+  }
+
+  async expire(key: Key, ttlMs: number, options?: WriteOptions): Promise<ExpireResult | undefined> {
+    return this.#setDeadline(key, checkedTtlMs(ttlMs), options);
+  }
+
+  persist(key: Key, options?: WriteOptions): Promise<ExpireResult | undefined> {
+    return this.#setDeadline(key, noExpiry, options);
+  }
+
+  async ttl(key: Key, options?: GetOptions): Promise<number | 'never' | undefined> {
+    const found = await this.#getHead(key, options);
+    if (found === undefined) return undefined;
+    if (found.expiresAtMs === undefined) return 'never';
+    return Math.max(0, found.expiresAtMs - this.context.parts.environment.wallMs());
+  }
+
+  getAndDelete(key: Key, options?: WriteOptions): Promise<GetResult | undefined> {
+    return this.takeRecord(key, options, (found) => found);
+  }
+
+  /**
+   * Removes a record and gives what `read` makes of it. Nothing is removed when `read` fails. A writer who comes
+   * between the reading and the removal makes it begin again, so that exactly what was read is removed.
+   */
+  async takeRecord<Taken>(
+    key: Key,
+    options: WriteOptions | undefined,
+    read: (found: GetResult) => Taken | Promise<Taken>,
+  ): Promise<Taken | undefined> {
+    const countdown = this.context.countdown('getAndDelete', options);
+    const signal = options?.signal;
+    for (;;) {
+      const found = await this.get(key, { consistency: 'strong', timeoutMs: countdown.leftMs(), signal });
+      if (found === undefined) return undefined;
+      const taken = await read(found);
+      const timeoutMs = countdown.leftMs();
+      const removed = await this.delete(key, { ...options, timeoutMs, ifVersion: found.version });
+      if (removed.applied) return taken;
+    }
+  }
+
+  async mput(entries: Iterable<PutEntry>, options?: WriteOptions): Promise<PutResult[]> {
+    const { context } = this;
+    const write = context.writeParts(options);
+    const prepared = Array.from(entries, (entry) => ({
+      call: context.callParts(entry.key, options),
+      content: putContent(entry.value, entry),
+    }));
+    const calls = prepared.map(({ call, content }) => () => {
+      return new Promise<PutResult>((resolve, reject) => {
+        const applied = (result: PutResult | NotApplied): void => {
+          if (result.applied) resolve(result);
+          else reject(new EdisError('protocol', 'a put without a condition was answered with an unmet one'));
+        };
+        context.parts.runner.start(new PendingPut(call, content, write, applied, reject), options?.signal);
+      });
+    });
+    return runBulk('puts', calls);
+  }
+
+  async mget(keys: Iterable<Key>, options?: GetOptions): Promise<(GetResult | undefined)[]> {
+    const { context } = this;
+    const read = context.readParts(options);
+    const prepared = Array.from(keys, (key) => context.callParts(key, options));
+    const calls = prepared.map((call) => () => {
+      return new Promise<GetResult | undefined>((resolve, reject) => {
+        context.parts.runner.start(new PendingGet(call, read, false, resolve, reject), options?.signal);
+      });
+    });
+    return runBulk('gets', calls);
+  }
+
+  scan(options?: ScanOptions): RecordStream<GetResult> {
+    return openScan(this.context.parts.queries, this.context.queryCall('scan', options), options);
+  }
+
+  keys(options?: ScanOptions): RecordStream<Key> {
+    return openKeys(this.context.parts.queries, this.context.queryCall('keys', options), options);
+  }
+
+  search(query: SearchQuery, options?: SearchOptions): RecordStream<GetResult> {
+    return openSearch(this.context.parts.queries, this.context.queryCall('search', options), query, options);
+  }
+
+  async count(range?: KeyRange & GetOptions): Promise<number> {
+    return countRecords(this.context.parts.queries, this.context.queryCall('count', range), range);
+  }
+
+  async aggregate<const Names extends string>(
+    query: AggregateQuery<Names>,
+    options?: GetOptions,
+  ): Promise<AggregateResult<Names>> {
+    return aggregateRecords(this.context.parts.queries, this.context.queryCall('aggregate', options), query);
+  }
+
+  async distribution(options?: CallOptions): Promise<Distribution> {
+    return distributionOf(this.context.parts.queries, this.context.queryCall('distribution', options));
+  }
+
+  watch(options?: WatchOptions): AsyncIterable<WatchEvent> {
+    return this.context.parts.feeds.watch(this.name, options);
+  }
+
+  batch(writes: Iterable<BatchWrite>, options?: WriteOptions): Promise<BatchResult> {
+    return runBatch(this.context, writes, options);
+  }
+
+  locate(key: Key): Location {
+    return locateKey(this.context.parts.runner.routes, this.context.scope, key);
+  }
+
+  /** A record without value and metadata. */
+  #getHead(key: Key, options: GetOptions | undefined): Promise<GetResult | undefined> {
+    const { context } = this;
+    return new Promise((resolve, reject) => {
+      const call = context.callParts(key, options);
+      const operation = new PendingGet(call, context.readParts(options), true, resolve, reject);
+      context.parts.runner.start(operation, options?.signal);
+    });
+  }
+
+  #setDeadline(key: Key, ttlMs: number, options: WriteOptions | undefined): Promise<ExpireResult | undefined> {
+    const { context } = this;
+    return new Promise((resolve, reject) => {
+      const call = context.callParts(key, options);
+      const write = context.writeParts(options);
+      context.parts.runner.start(new PendingExpire(call, ttlMs, write, resolve, reject), options?.signal);
+    });
+  }
+}
+
+function putContent(value: Value, options: Pick<PutEntry, 'metadata' | 'ttlMs'> | undefined): PutContent {
+  const bytes = valueBytes(value);
+  if (options === undefined) return { value: bytes, metadata: undefined, ttlMs: 0 };
+  return { value: bytes, metadata: checkedMetadata(options.metadata), ttlMs: ttlOf(options.ttlMs) };
+}

@@ -1,0 +1,111 @@
+import {
+  defaultKeyspaceSettings,
+  EdisError,
+  type Keyspace,
+  type KeyspaceReply,
+  type KeyspaceSettings,
+  keyspaceNameFault,
+  keyspaceSettingsFault,
+} from '@edis/core';
+import type { CallContext } from './call-context.ts';
+import { askInfo, collectStats } from './cluster-queries.ts';
+import type { CallOptions } from './options.ts';
+import type { KeyspaceDescription, NodeStatsReply } from './results.ts';
+import type { CallLimits, Channel } from './transport.ts';
+
+/** Creates a keyspace and waits until the client's own map has it. */
+export async function createKeyspace(
+  context: CallContext,
+  name: string,
+  given: Partial<KeyspaceSettings>,
+  options: CallOptions | undefined,
+): Promise<KeyspaceDescription> {
+  const countdown = context.countdown('createKeyspace', options);
+  const settings: KeyspaceSettings = { ...defaultKeyspaceSettings, ...given };
+  refuse(keyspaceNameFault(name) ?? keyspaceSettingsFault(settings));
+  const reply = await ask(context, 'createKeyspace', options, (channel, limits) =>
+    channel.createKeyspace(name, settings, limits),
+  );
+  if (reply.kind === 'refused') throw refusal(reply);
+  if (reply.kind !== 'created') throw new EdisError('protocol', `info answered a creation with ${reply.kind}`);
+  const what = `map with keyspace ${name}`;
+  const topology = await context.parts.waits.until(
+    what,
+    (map) => map.revision >= reply.revision,
+    countdown.leftMs(),
+    options?.signal,
+  );
+  const keyspace = topology.keyspaces.find((each) => each.id === reply.keyspace.id) ?? reply.keyspace;
+  return describe(keyspace, await primaryStats(context, { ...options, timeoutMs: countdown.leftMs() }));
+}
+
+/** Drops a keyspace and waits until the client's own map has it no longer; false: there is none. */
+export async function dropKeyspace(
+  context: CallContext,
+  name: string,
+  options: CallOptions | undefined,
+): Promise<boolean> {
+  const countdown = context.countdown('dropKeyspace', options);
+  refuse(keyspaceNameFault(name));
+  const reply = await ask(context, 'dropKeyspace', options, (channel, limits) => channel.dropKeyspace(name, limits));
+  if (reply.kind === 'refused') {
+    if (reply.cause === 'no-such-keyspace') return false;
+    throw refusal(reply);
+  }
+  const { revision } = reply;
+  const what = `map without keyspace ${name}`;
+  await context.parts.waits.until(what, (map) => map.revision >= revision, countdown.leftMs(), options?.signal);
+  return true;
+}
+
+/** All keyspaces of the client's map, with what the primaries hold of them. */
+export async function listKeyspaces(
+  context: CallContext,
+  options: CallOptions | undefined,
+): Promise<KeyspaceDescription[]> {
+  const stats = await primaryStats(context, options);
+  return context.parts.runner.routes.topology.keyspaces.map((keyspace) => describe(keyspace, stats));
+}
+
+function ask(
+  context: CallContext,
+  what: string,
+  options: CallOptions | undefined,
+  call: (channel: Channel, limits: CallLimits) => Promise<KeyspaceReply>,
+): Promise<KeyspaceReply> {
+  const { config, transport } = context.parts;
+  return askInfo(what, config.infoAddresses, transport, context.callLimits(options), call);
+}
+
+/** Undefined: a shard's primary did not answer, so sums would be wrong. */
+async function primaryStats(
+  context: CallContext,
+  options: CallOptions | undefined,
+): Promise<readonly NodeStatsReply[] | undefined> {
+  const { runner, transport } = context.parts;
+  const { shards } = runner.routes.topology;
+  const replies = await collectStats(runner.routes, transport, context.callLimits(options), 'primaries');
+  const answered = replies.filter((reply) => reply.stats !== undefined);
+  return answered.length < shards.length ? undefined : answered;
+}
+
+function describe(keyspace: Keyspace, replies: readonly NodeStatsReply[] | undefined): KeyspaceDescription {
+  const { name, id, strategy, settings } = keyspace;
+  if (replies === undefined) return { name, id, strategy, settings, records: undefined, bytes: undefined };
+  let records = 0;
+  let bytes = 0;
+  for (const { stats } of replies) {
+    const held = stats?.keyspaces.find((each) => each.keyspace === id);
+    records += held?.recordCount ?? 0;
+    bytes += held?.recordBytes ?? 0;
+  }
+  return { name, id, strategy, settings, records, bytes };
+}
+
+function refusal(reply: Extract<KeyspaceReply, { kind: 'refused' }>): EdisError {
+  return new EdisError(reply.cause === 'exists' ? 'keyspace-exists' : 'invalid-argument', reply.message);
+}
+
+function refuse(fault: string | undefined): void {
+  if (fault !== undefined) throw new EdisError('invalid-argument', fault);
+}
