@@ -1,3 +1,5 @@
+export type { Ack, Consistency, ErrorCode, IndexedField, KeyspaceSettings, Metadata } from '@edis/core';
+export { EdisError } from '@edis/core';
 export type { Client, KeyspaceSource, Session } from './client.ts';
 export { connect } from './connect.ts';
 export type { ByteKeyspace, Keyspace, KeyspaceCalls, Typed, TypedEntry, TypedEvent } from './keyspace.ts';

@@ -19,7 +19,7 @@ export interface PageOptions extends GetOptions {
   readonly cursor?: string | undefined;
   /**
    * Records that each shard is asked for at once: the bound of what is held in memory.
-   * @default 1000
+   * @default 2000
    */
   readonly pageSize?: number | undefined;
 }

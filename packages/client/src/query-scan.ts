@@ -24,7 +24,7 @@ import { RecordMerge, type RecordOrder } from './record-merge.ts';
 import { MergedStream, type StreamSource } from './record-stream.ts';
 import { FoundRecord, type GetResult } from './results.ts';
 
-const defaultPageSize = 1000;
+const defaultPageSize = 2000;
 
 /** How far a query goes. */
 type Extent = Pick<PageOptions, 'limit' | 'cursor' | 'pageSize'>;

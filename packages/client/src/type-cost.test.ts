@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 
-/** What the compiler counts for the sample, with room for the next version of it; deep types would take thousands more. */
+/** What the compiler counts for the sample, with room for its next version; deep types would take thousands more. */
 const maxInstantiations = 4_000;
 const minCalls = 200;
 

@@ -166,7 +166,7 @@ export class QueryService {
   async #scan({ from, to, keysOnly, maxRecords }: ScanRequest, run: Run): Promise<RecordPage> {
     const { opened, keyspace, work, nowMs } = run;
     const page = new PageBuilder(recordsOf(maxRecords), keysOnly);
-    for await (const records of opened.view.records(keyspace.id, from, to, keysOnly)) {
+    for await (const records of opened.view.records(keyspace.id, from, to, keysOnly, page.room + 1)) {
       work.check();
       for (const [index, record] of records.entries()) {
         if (index % recordsPerLook === 0 && work.isTurnOver) await work.nextTurn();

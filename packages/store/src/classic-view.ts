@@ -29,7 +29,7 @@ const levelOptions = {
 };
 
 /** A portion of an iterator: large ones save hops to the thread pool. */
-const iteratorPortionBytes = 256 * 1024;
+const iteratorPortionBytes = 512 * 1024;
 
 type Classic = ClassicLevel<Uint8Array, Uint8Array>;
 

@@ -123,6 +123,13 @@ export class DataDirectory {
     return this.#next;
   }
 
+  /** Nothing is being written any more, whether or not what was to be saved is safe. */
+  async idle(): Promise<void> {
+    await (this.#next ?? this.#running).catch(() => {
+      // Told to whoever wanted it saved.
+    });
+  }
+
   async #write(): Promise<void> {
     const path = pathOf(this.path, newFileName);
     await this.#disk.remove(path);

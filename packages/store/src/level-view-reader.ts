@@ -39,12 +39,13 @@ export class LevelViewReader implements ViewReader {
     from: ByteString,
     to: ByteString,
     keysOnly = false,
+    wanted?: number,
   ): AsyncIterable<readonly ViewRecord[]> {
     const { rows } = this.#view;
     const first = rows.keyOf(keyspace, from);
     const end = to === '' ? rowsBehind(rows.keyOf(keyspace, '')) : rows.keyOf(keyspace, to);
     if (first.compare(end) >= 0) return;
-    for await (const portion of this.#snapshot.portions(first, end)) {
+    for await (const portion of this.#snapshot.portions(first, end, wanted)) {
       let records: ViewRecord[] = [];
       let bytes = 0;
       for (const [key, value] of portion) {

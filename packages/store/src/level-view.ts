@@ -18,6 +18,8 @@ export type LevelIterator = AbstractIterator<Level, Uint8Array, Uint8Array>;
 const rowsPerPortion = 1000;
 /** The first portion: many readers want no more. */
 const firstRows = 128;
+/** The first portion for a reader who says what it wants: one hop to the thread pool for a page of a scan. */
+const maxWantedRows = 4096;
 
 /** What differs between the databases. */
 export interface LevelAccess {
@@ -78,19 +80,20 @@ class LevelSnapshot implements ViewSnapshot {
     }
   }
 
-  async *portions(from: Uint8Array, to: Uint8Array): AsyncIterable<readonly RowPair[]> {
+  async *portions(from: Uint8Array, to: Uint8Array, wanted?: number): AsyncIterable<readonly RowPair[]> {
     const iterator = this.#iterator(from, to);
     try {
-      let next = await iterator.nextv(firstRows);
-      if (next.length === 0) return;
-      yield next;
-      next = await iterator.nextv(rowsPerPortion);
+      let next = await iterator.nextv(wanted === undefined ? firstRows : Math.min(wanted, maxWantedRows));
+      let rows = 0;
       while (next.length > 0) {
-        const following = iterator.nextv(rowsPerPortion);
+        rows += next.length;
+        // Fetched ahead only for a reader who goes on, as far as that is known.
+        const goesOn = wanted === undefined ? rows > firstRows : rows < wanted;
+        const following = goesOn ? iterator.nextv(rowsPerPortion) : undefined;
         // It may fail while nobody waits for it; the failure is met below.
-        following.catch(() => {});
+        following?.catch(() => {});
         yield next;
-        next = await following;
+        next = await (following ?? iterator.nextv(rowsPerPortion));
       }
     } catch (caught) {
       throw this.#access.toError(caught);

@@ -343,6 +343,20 @@ describe('a data directory', () => {
     await again.close();
   });
 
+  test('is left alone by a store that was closed while it saved', async () => {
+    const world = new FakeWorld();
+    const store = await world.open();
+    const saves = ['c1', 'c2', 'c3'].map((cluster) => store.saveIdentity({ cluster }));
+    await store.close();
+    const paths = world.disk.paths();
+    expect(paths.filter((path) => path.includes('store.json'))).toEqual(['data/store.json']);
+    await Promise.all(saves);
+    const again = await world.open();
+    await again.saveIdentity({ shard: 's1' });
+    expect(again.identity).toMatchObject({ cluster: 'c3', shard: 's1' });
+    await again.close();
+  });
+
   test('keeps the configuration that was saved last, whole', async () => {
     const world = new FakeWorld();
     const store = await world.open();

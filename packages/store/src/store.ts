@@ -517,6 +517,8 @@ export class Store {
     await this.#log.close().catch((caught: unknown) => ignoreIf(failed, caught));
     await this.#install?.abort().catch((caught: unknown) => ignoreIf(failed, caught));
     await this.#applier.view.close().catch((caught: unknown) => ignoreIf(failed, caught));
+    // Who takes the lock next writes the same file.
+    await this.#directory.idle();
     await this.#lock.release();
   }
 }

@@ -28,8 +28,9 @@ export interface ViewSnapshot {
   /**
    * Rows from `from` (inclusive) to `to` (exclusive), in order, in the portions in which the database hands them over:
    * a small one first, and from the third on each while the one before it is used.
+   * @param wanted how many rows the reader will likely take: they come at once, and nothing is fetched beyond them
    */
-  portions(from: Uint8Array, to: Uint8Array): AsyncIterable<readonly RowPair[]>;
+  portions(from: Uint8Array, to: Uint8Array, wanted?: number): AsyncIterable<readonly RowPair[]>;
   /** Rows from `from` (inclusive) to `to` (exclusive), in order, in pages of about `maxBytes`. */
   pages(from: Uint8Array, to: Uint8Array, maxBytes: number): AsyncIterable<ViewRow[]>;
   close(): Promise<void>;

@@ -41,8 +41,17 @@ export interface ExpiringRecord {
 export interface ViewReader {
   readonly position: Position;
   readonly timestamp: number;
-  /** Records in the order of their keys, from `from` (inclusive) to `to` (exclusive; '': the end). */
-  records(keyspace: number, from: ByteString, to: ByteString, keysOnly?: boolean): AsyncIterable<readonly ViewRecord[]>;
+  /**
+   * Records in the order of their keys, from `from` (inclusive) to `to` (exclusive; '': the end).
+   * @param wanted how many the reader will likely take; undefined: few, or all
+   */
+  records(
+    keyspace: number,
+    from: ByteString,
+    to: ByteString,
+    keysOnly?: boolean,
+    wanted?: number,
+  ): AsyncIterable<readonly ViewRecord[]>;
   /** In the order of the field's values, then of keys. EdisError 'invalid-argument': the field has no such index. */
   index(keyspace: number, field: string, range: IndexRange): AsyncIterable<readonly IndexEntry[]>;
   /** Of each key: whether its record has this value for the field. */
