@@ -53,6 +53,10 @@ export function keyspaceSettingsFault(settings: KeyspaceSettings): string | unde
   const names = new Set(indexedFields.map((indexed) => indexed.field));
   if (names.size < indexedFields.length) return 'a field is indexed twice; name each once';
   if (names.has('')) return 'the name of an indexed field is empty';
+  const longest = Math.max(0, ...[...names].map((name) => name.length));
+  if (longest > limits.maxFieldNameLength) {
+    return `the name of an indexed field has ${longest} characters; at most ${limits.maxFieldNameLength} are allowed`;
+  }
   if (!Number.isSafeInteger(defaultTtlMs) || defaultTtlMs < 0 || defaultTtlMs > limits.maxTtlMs) {
     return `the default TTL is ${defaultTtlMs} ms; give 0 (none) to ${limits.maxTtlMs}`;
   }

@@ -22,6 +22,8 @@ export const limits = {
   /** Every node keeps all keyspaces in memory, and every topology carries them. */
   maxKeyspaces: 1024,
   maxIndexedFields: 64,
+  /** Characters of an indexed field's name: every topology carries it. */
+  maxFieldNameLength: 256,
   /** A hundred years: later deadlines are mistakes. */
   maxTtlMs: 100 * 365 * 24 * 3_600_000,
   /** Writes of one atomic batch; it is one log entry, within `maxBatchBytes`. */

@@ -132,7 +132,7 @@ export interface QueryFooter {
 export interface RecordPage {
   readonly kind: 'records';
   readonly records: readonly QueryRecord[];
-  /** There are more records behind the last one. */
+  /** There may be more records behind the last one; a search that met none for long ends its page early. */
   readonly more: boolean;
   /**
    * For a search: place of each record in its order, `value` alone, as many as records; empty when the order is by key.
