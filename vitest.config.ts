@@ -5,7 +5,7 @@ export default defineConfig({
   resolve: { conditions: ['source'] },
   ssr: { resolve: { conditions: ['source', 'node', 'import', 'default'] } },
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'scripts/*.test.mjs'],
+    include: ['packages/*/src/**/*.test.ts', 'examples/*/src/**/*.test.ts', 'scripts/*.test.mjs'],
     // `npm run soak` runs the rules about millions of operations whole.
     testTimeout: process.env['EDIS_SOAK'] === '1' ? 600_000 : 60_000,
     hookTimeout: 60_000,

@@ -66,7 +66,7 @@ export function findShapelessNames(files) {
   const shapeless = /(^|-)(util|utils|helper|helpers|manager|managers|common|misc)\.(test\.)?(ts|mjs|js)$/;
   const faults = [];
   for (const path of files.keys()) {
-    if (!/^(packages|scripts)\//.test(path)) continue;
+    if (!/^(packages|examples|scripts)\//.test(path)) continue;
     if (shapeless.test(basename(path))) faults.push(`${path} is named after nothing: name the one thing it holds`);
     if (path.endsWith('.ts') && !/^[a-z0-9]+(-[a-z0-9]+)*(\.(test|system|config|d))?\.ts$/.test(basename(path))) {
       faults.push(`${path} is not in kebab-case`);
@@ -77,7 +77,7 @@ export function findShapelessNames(files) {
 
 function manifestsOf(files) {
   return [...files.keys()]
-    .filter((path) => /^(packages\/[^/]+\/)?package\.json$/.test(path))
+    .filter((path) => /^((packages|examples)\/[^/]+\/)?package\.json$/.test(path))
     .map((path) => ({ path, folder: posix.dirname(path), manifest: JSON.parse(files.get(path)) }));
 }
 
@@ -169,7 +169,7 @@ export function findBrokenLinks(files) {
   return faults;
 }
 
-const sourceFile = /^packages\/[^/]+\/(src|bin|system|compose)\/.*\.(ts|js|mjs)$/;
+const sourceFile = /^(?:packages|examples)\/[^/]+\/(src|bin|system|compose)\/.*\.(ts|js|mjs)$/;
 const declaration = /^export (?:declare )?(?:abstract )?(?:async )?(?:function\*?|class|const|let) (\w+)/gm;
 
 /** What runs and is exported is used by another file, and each file is reached from another. */

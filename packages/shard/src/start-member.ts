@@ -3,6 +3,7 @@ import type { NodeRole } from '@edis/core';
 import { EdisError } from '@edis/core';
 import type { Logger, RunningRole } from '@edis/process';
 import { hostIdentity, makeNodeName } from '@edis/process';
+import type { StoreEnvironment } from '@edis/store';
 import { diskEnvironment, ephemeralEnvironment, ephemeralStoreSettings, Store } from '@edis/store';
 import { Member } from './member.ts';
 import type { MemberConfig } from './member-config.ts';
@@ -10,12 +11,21 @@ import type { MemberConfig } from './member-config.ts';
 /** Above that the number would not be exact on the wire's way through JavaScript. */
 const maxIncarnation = 2 ** 47;
 
-/** Opens the data directory and starts a member on it: what the two binaries do. */
-export async function startMember(role: NodeRole, config: MemberConfig, logger: Logger): Promise<RunningRole> {
+/**
+ * Opens the data directory and starts a member on it: what the two binaries do.
+ *
+ * @param memory what an ephemeral member keeps its data in; one that is started again with it finds them there
+ */
+export async function startMember(
+  role: NodeRole,
+  config: MemberConfig,
+  logger: Logger,
+  memory?: StoreEnvironment,
+): Promise<RunningRole> {
   if (config.data === undefined && !config.ephemeral) {
     throw new EdisError('usage', 'where to keep the data? give --data DIR, or --ephemeral to keep it in memory only');
   }
-  const store = await openStore(config);
+  const store = await openStore(config, memory);
   const node = config.node ?? (store.identity.node || makeNodeName(role));
   const member = new Member(config, {
     role,
@@ -39,7 +49,7 @@ export async function startMember(role: NodeRole, config: MemberConfig, logger: 
   return member;
 }
 
-function openStore(config: MemberConfig): Promise<Store> {
+function openStore(config: MemberConfig, memory: StoreEnvironment = ephemeralEnvironment()): Promise<Store> {
   const { data, ephemeral, shard, cacheBytes, memorySyncMs } = config;
   const expected = shard === undefined ? {} : { expected: { shard } };
   const common = {
@@ -53,7 +63,7 @@ function openStore(config: MemberConfig): Promise<Store> {
     const { segmentBytes, retentionBytes, retentionBytesMax } = ephemeralStoreSettings;
     return Store.open({
       directory: 'ephemeral',
-      environment: ephemeralEnvironment(),
+      environment: memory,
       ...common,
       segmentBytes: Math.min(segmentBytes, config.segmentBytes),
       retentionBytes: Math.min(retentionBytes, config.retentionBytes),

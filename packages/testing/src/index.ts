@@ -1,0 +1,2 @@
+export type { TestCluster, TestClusterOptions } from './test-cluster.ts';
+export { createTestCluster } from './test-cluster.ts';
