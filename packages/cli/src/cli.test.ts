@@ -1,8 +1,10 @@
 import { EdisError } from '@edis/core';
 import { exitCodes as exitCodesOfProcess } from '@edis/process';
 import { expect, test } from 'vitest';
+import { showArguments } from './command.ts';
 import { commandIndex } from './command-index.ts';
 import { exitCodes } from './exit-code.ts';
+import { synonyms } from './synonym.ts';
 import { brokenClient } from './testing/fake-client.ts';
 import { runFake } from './testing/fake-world.ts';
 
@@ -14,12 +16,34 @@ test('without a command the general help is printed', async () => {
 });
 
 test.each([...commandIndex.keys()])('%s --help names its positionals and options', async (name) => {
-  const { exitCode, stdout } = await runFake([name, '--help']);
+  const { exitCode, stdout } = await runFake([...name.split(' '), '--help']);
   const command = await commandIndex.get(name)?.load();
   expect(exitCode).toBe(0);
-  expect(stdout.text).toContain(`Usage: edis ${name} ${command?.positionals}`.trimEnd());
+  expect(command?.name).toBe(name);
+  expect(stdout.text).toContain(`Usage: edis ${name} ${showArguments(command ?? { arguments: [] })}`.trimEnd());
   for (const option of Object.keys(command?.options ?? {})) expect(stdout.text).toContain(`--${option}`);
   expect(stdout.text).toContain('--info');
+});
+
+test('a group alone explains its commands', async () => {
+  const { exitCode, stdout } = await runFake(['keyspace', '--help']);
+  expect([exitCode, stdout.text.match(/edis keyspace (\w+) {2}/g)]).toEqual([
+    0,
+    expect.arrayContaining(['edis keyspace create  ', 'edis keyspace drop  ']),
+  ]);
+  expect((await runFake(['help', 'keyspace', 'drop'])).stdout.text).toContain('Usage: edis keyspace drop NAME');
+});
+
+test('what an error repeats of its input cannot act on the terminal', async () => {
+  const { stderr } = await runFake(['search', '\u001b[2J']);
+  expect(stderr.text).toContain(String.raw`edis: '\x1b[2J' is not a condition`);
+});
+
+test('what another store calls a command leads to a command that is there', () => {
+  for (const [word, meant] of synonyms) {
+    expect(commandIndex.has(word)).toBe(false);
+    expect([...commandIndex.keys()].some((name) => meant === name || meant.startsWith(`${name} `))).toBe(true);
+  }
 });
 
 test('--version prints the version', async () => {
@@ -28,6 +52,8 @@ test('--version prints the version', async () => {
 
 test.each([
   [['gett', 'k'], "unknown command 'gett'; did you mean get?"],
+  [['set', 'k', 'v'], "unknown command 'set'; here it is: edis put"],
+  [['--prefix', 'a', 'scan'], 'unknown option --prefix; options of a command stand after its name'],
   [['get', 'k', '--consistancy', 'strong'], 'unknown option --consistancy; did you mean --consistency?'],
   [['--jsonn', 'get', 'k'], 'unknown option --jsonn; did you mean --json?'],
   [['put', 'k', '-x'], 'unknown option -x; see edis put --help (a key or value that begins with - goes after --)'],
@@ -52,6 +78,37 @@ test.each([
   [['mput', 'novalue'], "mput: 'novalue' is not KEY=VALUE"],
   [['up', '--shards', 'three'], "--shards is 'three'; it must be a whole number"],
   [['up', '--ephemeral', '--data', 'd'], '--ephemeral and --data exclude each other'],
+  [['put', 'k', 'v', '--ttl', 'soon'], "--ttl: 'soon' is not a duration; write for example 500ms, 30s, 5m, 2h or 7d"],
+  [['put', 'k', 'v', '--ttl', '0s'], '--ttl is 0s; it must be from 1ms to 36500d'],
+  [['put', 'k', 'v', '--ttl', '-5s'], "--ttl: '-5s' is not a duration"],
+  [['expire', 'k', 'never'], 'TTL is never; that is: edis persist k'],
+  [['expire', 'k', '-5s'], "TTL: '-5s' is not a duration"],
+  [['incr', 'k', '1.5'], "BY is '1.5'; it must be a whole number of 64 bits, for example 5 or -5"],
+  [['incr', 'k', '9223372036854775808'], 'it must be a whole number of 64 bits'],
+  [['delete', 'k', '--get', '--if-version', '3'], '--get and --if-version exclude each other'],
+  [['scan', '--prefix', 'a', '--from', 'b'], '--prefix excludes --from and --to'],
+  [['scan', '--limit', '0'], "--limit is '0'; it must be a whole number from 1"],
+  [['scan', 'user:'], "scan: 'user:' is one argument too many"],
+  [['search'], 'search: CONDITION is missing; usage: edis search CONDITION …'],
+  [['search', 'team'], "'team' is not a condition; write for example team=core, name^=a or 'age>=18'"],
+  [['search', 'team!=core'], 'there is no !='],
+  [['search', 'a=1', 'a=2'], 'there is a condition on a already'],
+  [['search', 'a>1', 'a>=2'], 'the range has a lower bound already'],
+  [['search', 'a^=1', 'a<2'], 'there is a condition on a already'],
+  [['aggregate', '--top', '3'], '--top needs --group-by'],
+  [['aggregate', '--group-by', 'a', '--by', 'sum:b'], '--by belongs to --top'],
+  [['aggregate', '--group-by', 'a', '--top', '2', '--by', 'total'], "--by is 'total'; write count, or sum:F"],
+  [['watch', '--limit', 'x'], "--limit is 'x'; it must be a whole number"],
+  [['keyspace'], 'keyspace needs one of create, list, describe, drop; for example: edis keyspace create …'],
+  [['keyspace', 'creat', 'users'], "unknown command 'keyspace creat'; did you mean create?"],
+  [['keyspace', 'x'], 'keyspace has create, list, describe, drop'],
+  [['keyspac', 'create'], "unknown command 'keyspac'; did you mean keyspace?"],
+  [['keyspace', 'create', 'Users!'], '"Users!" cannot be the name of a keyspace'],
+  [['keyspace', 'create', 'u', '--index', 'age:int'], "--index is 'age:int'; write FIELD or FIELD:number"],
+  [['keyspace', 'create', 'u', '--index', 'age', '--index-none'], 'exclude each other'],
+  [['keyspace', 'create', 'u', '--max-value', '1meg'], "--max-value: '1meg' is not a size; write for example 64MiB"],
+  [['keyspace', 'create', 'u', '--max-key', '1MiB'], '--max-key is 1MiB; it must be from 1B to 4KiB'],
+  [['keyspace', 'drop', 'u'], 'without a terminal it needs --yes'],
   [['health', 'nowhere'], "'nowhere' is not an address"],
 ])('%o is a usage error that says what to do', async (argv, text) => {
   const { exitCode, stdout, stderr, connections } = await runFake(argv);

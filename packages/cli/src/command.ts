@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Client, ConnectOptions } from '@edis/client';
 import type { Cluster, ClusterOptions } from '@edis/launcher';
-import type { OptionTable, OptionValues } from './option.ts';
+import type { Completion, OptionTable, OptionValues } from './option.ts';
 import type { Output } from './output.ts';
 import type { Settings } from './settings.ts';
 
@@ -10,6 +10,8 @@ export type ClusterStarter = (options: ClusterOptions) => Promise<Cluster>;
 
 /** What a command may use of the world. Tests give one that keeps everything in memory. */
 export interface CommandContext {
+  /** Of Edis. */
+  readonly version: string;
   readonly settings: Settings;
   readonly output: Output;
   readonly stdin: Readable;
@@ -30,15 +32,37 @@ export interface Invocation {
   readonly options: OptionValues;
 }
 
-export interface CommandDefinition {
+/** One argument after the command's name. */
+export interface ArgumentDefinition {
+  /** As in help, for example `KEY`. */
   readonly name: string;
-  /** After the command's name, for example `KEY VALUE`. */
-  readonly positionals: string;
-  readonly minPositionals: number;
-  readonly maxPositionals: number;
+  /** It may be left out; only the last ones can be. */
+  readonly optional?: boolean;
+  /** Any number of it; only the last one can be. */
+  readonly repeated?: boolean;
+  /** What a shell completes it with; undefined: nothing. */
+  readonly completes?: Completion;
+}
+
+export interface CommandDefinition {
+  /** One word, or two: a group and the command in it. */
+  readonly name: string;
+  readonly arguments: readonly ArgumentDefinition[];
+  /** More arguments than are declared reach the command, which judges them itself. */
+  readonly takesSurplus?: boolean;
   readonly options: OptionTable;
   /** Command lines without `edis`, each with what it does. */
   readonly examples: readonly (readonly [string, string])[];
   /** Returns the exit code. */
   run(invocation: Invocation, context: CommandContext): Promise<number>;
+}
+
+/** The arguments as a usage line shows them: `KEY`, `[BY]`, `KEY …`. */
+export function showArguments({ arguments: list }: Pick<CommandDefinition, 'arguments'>): string {
+  return list
+    .map(({ name, optional = false, repeated = false }) => {
+      const text = repeated ? `${name} …` : name;
+      return optional ? `[${text}]` : text;
+    })
+    .join(' ');
 }

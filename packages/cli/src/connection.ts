@@ -1,16 +1,29 @@
-import type { Client, GetOptions } from '@edis/client';
+import type { Client, ConnectOptions, GetOptions } from '@edis/client';
 import { EdisError } from '@edis/core';
+import { durationMs, maxTimeoutMs } from './amount.ts';
 import type { CommandContext } from './command.ts';
+import { withAdvice } from './error-advice.ts';
 import type { OptionValues } from './option.ts';
-import { durationMs } from './settings.ts';
 
-/** Runs one command's calls on a client of its own. */
-export async function withClient<Result>(
+type Work<Result> = (client: Client) => Promise<Result>;
+
+/** Runs one command's calls on a client of its own, in the keyspace that was named. */
+export function withClient<Result>(context: CommandContext, work: Work<Result>, signal?: AbortSignal): Promise<Result> {
+  return withClientOf(context, { keyspace: context.settings.keyspace, signal }, work);
+}
+
+/** The same for commands about the whole cluster, which no keyspace concerns. */
+export function withCluster<Result>(context: CommandContext, work: Work<Result>): Promise<Result> {
+  return withClientOf(context, { keyspace: undefined }, work);
+}
+
+async function withClientOf<Result>(
   context: CommandContext,
-  work: (client: Client) => Promise<Result>,
+  options: Pick<ConnectOptions, 'keyspace' | 'signal'>,
+  work: Work<Result>,
 ): Promise<Result> {
-  const { info, network, keyspace, timeoutMs } = context.settings;
-  const client = await connectOrAdvise(context, () => context.connect({ info, network, keyspace, timeoutMs }));
+  const { info, network, timeoutMs } = context.settings;
+  const client = await connectOrAdvise(context, () => context.connect({ info, network, timeoutMs, ...options }));
   try {
     return await work(client);
   } finally {
@@ -27,7 +40,7 @@ async function connectOrAdvise(context: CommandContext, connect: () => Promise<C
     // Who named an address is told by the client's own message what to check.
     if (context.settings.infoGiven) throw error;
     const advice = 'start a cluster with `edis up`, or say where its info is with --info HOST:PORT';
-    throw new EdisError(error.code, `${error.message}; ${advice}`, { cause: error });
+    throw withAdvice(error, advice);
   }
 }
 
@@ -50,7 +63,9 @@ export async function readOptionsOf(options: OptionValues): Promise<GetOptions> 
   }
   return {
     ...(consistency === undefined ? {} : { consistency }),
-    ...(staleness === undefined ? {} : { maxStalenessMs: await durationMs('--max-staleness', staleness) }),
+    ...(staleness === undefined
+      ? {}
+      : { maxStalenessMs: await durationMs('--max-staleness', staleness, maxTimeoutMs) }),
     ...(after === undefined ? {} : { after }),
   };
 }

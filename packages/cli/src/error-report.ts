@@ -1,5 +1,6 @@
 import { EdisError } from '@edis/core';
 import type { Output } from './output.ts';
+import { printableLine } from './printable.ts';
 
 export interface ReportOptions {
   readonly json: boolean;
@@ -22,7 +23,7 @@ export async function reportError(caught: unknown, output: Output, options: Repo
     };
     output.note(JSON.stringify({ error: { code, message, ...details } }));
   } else {
-    output.note(`edis: ${message}`);
+    output.note(`edis: ${printableLine(message)}`);
   }
   if (bug && options.debug) {
     const { stack } = error.cause instanceof Error ? error.cause : error;

@@ -1,6 +1,7 @@
 import type { Options } from 'yargs';
 import yargs from 'yargs';
 import type { CommandDefinition } from './command.ts';
+import { showArguments } from './command.ts';
 import { commandIndex } from './command-index.ts';
 import type { OptionDefinition, OptionTable } from './option.ts';
 import { globalOptions } from './option.ts';
@@ -9,7 +10,7 @@ import { globalOptions } from './option.ts';
 const maxWidth = 100;
 
 export function commandHelp(command: CommandDefinition, columns: number | undefined): Promise<string> {
-  const help = base(`edis ${command.name} ${command.positionals}`.trimEnd(), columns)
+  const help = base(`edis ${command.name} ${showArguments(command)}`.trimEnd(), columns)
     .options(toYargs(command.options, 'Options:'))
     .options(toYargs(globalOptions, 'On every command:'));
   for (const [line, meaning] of command.examples) help.example(`edis ${line}`, meaning);
@@ -28,6 +29,14 @@ export function generalHelp(columns: number | undefined): Promise<string> {
         '4 busy, 5 denied, 70 a bug, 74 disk failed or data damaged.\nMore on a command: edis COMMAND --help',
     );
   return help.getHelp();
+}
+
+export function groupHelp(group: string, columns: number | undefined): Promise<string> {
+  const help = base(`edis ${group} COMMAND …`, columns).options(toYargs(globalOptions, 'On every command:'));
+  for (const [name, { summary }] of commandIndex) {
+    if (name.startsWith(`${group} `)) help.command(name, summary);
+  }
+  return help.epilogue(`More on a command: edis ${group} COMMAND --help`).getHelp();
 }
 
 function base(usage: string, columns: number | undefined) {

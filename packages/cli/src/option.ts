@@ -3,12 +3,16 @@ import { EdisError } from '@edis/core';
 /** `flag`: without a value; `text`: one value; `list`: may be repeated. */
 export type OptionKind = 'flag' | 'text' | 'list';
 
+/** What a shell can complete a value with, besides fixed choices. */
+export type Completion = 'command' | 'directory' | 'file' | 'key' | 'keyspace';
+
 export interface OptionDefinition {
   readonly kind: OptionKind;
   readonly description: string;
   /** What stands for the value in help. */
   readonly placeholder?: string;
   readonly choices?: readonly string[];
+  readonly completes?: Completion;
 }
 
 export type OptionTable = Readonly<Record<string, OptionDefinition>>;
@@ -21,7 +25,12 @@ export const globalOptions: OptionTable = {
     description: 'where info is; repeatable (EDIS_INFO, default localhost:7400)',
   },
   network: { kind: 'text', placeholder: 'NAME', description: 'network whose endpoints are dialled (EDIS_NETWORK)' },
-  keyspace: { kind: 'text', placeholder: 'NAME', description: 'keyspace of the keys (EDIS_KEYSPACE, default default)' },
+  keyspace: {
+    kind: 'text',
+    placeholder: 'NAME',
+    description: 'keyspace of the keys (EDIS_KEYSPACE, default default)',
+    completes: 'keyspace',
+  },
   timeout: { kind: 'text', placeholder: '5s', description: 'deadline of the whole call (EDIS_TIMEOUT, default 5s)' },
   json: { kind: 'flag', description: 'results as JSON, one document or one per line' },
   help: { kind: 'flag', description: 'show help' },
@@ -44,6 +53,25 @@ export const ackOption = {
   choices: ['memory', 'disk', 'quorum'],
   description: 'how safe the write must be before it is acknowledged (default disk)',
 } as const satisfies OptionDefinition;
+
+export const ttlOption = {
+  kind: 'text',
+  placeholder: '30s|never',
+  description: 'the record is gone after that long (default: as the keyspace says)',
+} as const satisfies OptionDefinition;
+
+/** Options that say which keys. */
+export const rangeOptions: OptionTable = {
+  prefix: { kind: 'text', placeholder: 'P', description: 'only keys that begin so' },
+  from: { kind: 'text', placeholder: 'A', description: 'first key, inclusive' },
+  to: { kind: 'text', placeholder: 'B', description: 'last key, exclusive' },
+};
+
+/** Options that say how much of a long answer. */
+export const pageOptions: OptionTable = {
+  limit: { kind: 'text', placeholder: 'N', description: 'end after that many; the cursor to go on from is on stderr' },
+  cursor: { kind: 'text', placeholder: 'C', description: 'go on where an earlier call with the same arguments ended' },
+};
 
 /** The options of one command line, by name. */
 export class OptionValues {

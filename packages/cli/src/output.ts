@@ -47,6 +47,11 @@ export class Output {
     return this.line(JSON.stringify(value));
   }
 
+  /** Many lines, as they come. */
+  lines(): LineStream {
+    return new LineStream((text) => this.write(text));
+  }
+
   /** A line for people. */
   note(text: string): void {
     this.#stderr.write(`${text}\n`);
@@ -62,5 +67,41 @@ export class Output {
         this.#stderr.write('', () => resolve());
       }),
     ]);
+  }
+}
+
+/** As much is written at once: a write a line costs more than most lines. */
+const chunkLength = 64 * 1024;
+
+/**
+ * Lines of a long answer. What was added in one turn of the event loop is written together at its end: no line waits
+ * for what comes later, and few writes are needed. `add` makes its caller wait when the reader is behind.
+ */
+class LineStream {
+  readonly #write: (text: string) => Promise<void>;
+  #text = '';
+  #flush: NodeJS.Immediate | undefined;
+  #written: Promise<void> = Promise.resolve();
+
+  constructor(write: (text: string) => Promise<void>) {
+    this.#write = write;
+  }
+
+  /** Undefined: there is nothing to wait for. */
+  add(line: string): Promise<void> | undefined {
+    this.#text += `${line}\n`;
+    if (this.#text.length >= chunkLength) return this.end();
+    this.#flush ??= setImmediate(() => void this.end());
+    return undefined;
+  }
+
+  /** Writes what is left. */
+  end(): Promise<void> {
+    clearImmediate(this.#flush);
+    this.#flush = undefined;
+    const text = this.#text;
+    this.#text = '';
+    if (text !== '') this.#written = this.#write(text);
+    return this.#written;
   }
 }

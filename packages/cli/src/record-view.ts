@@ -1,5 +1,7 @@
-import type { DeleteResult, GetResult, Key, NotApplied, PutResult } from '@edis/client';
+import type { DeleteResult, ExpireResult, GetResult, Key, NotApplied, PutResult } from '@edis/client';
+import type { Metadata } from '@edis/core';
 import { decodeText, toJsonBytes } from './json-bytes.ts';
+import { printableBytes, printableLine } from './printable.ts';
 
 /** How results look in JSON. The shapes are part of the contract: fields are added, never changed. */
 
@@ -15,13 +17,18 @@ export function notAppliedJson({ key, version, shard, token }: NotApplied) {
   return { key: toJsonBytes(key), applied: false, version: version ?? null, shard, token };
 }
 
+export function expireJson({ key, expiresAtMs, version, shard, token }: ExpireResult) {
+  return { key: toJsonBytes(key), existed: true, expiresAtMs: expiresAtMs ?? null, version, shard, token };
+}
+
 export function recordJson(record: GetResult) {
-  const { key, value, metadata, version, shard, token, servedBy, stalenessMs } = record;
+  const { key, value, metadata, version, expiresAtMs, shard, token, servedBy, stalenessMs } = record;
   return {
     key: toJsonBytes(key),
     value: toJsonBytes(value),
     metadata,
     version,
+    expiresAtMs: expiresAtMs ?? null,
     shard,
     token,
     servedBy: { node: servedBy.node, role: servedBy.role, shard: servedBy.shard },
@@ -29,14 +36,26 @@ export function recordJson(record: GetResult) {
   };
 }
 
-/** A key in a sentence. */
-export function showKey(key: Key): string {
-  if (typeof key === 'string') return key;
-  return decodeText(key) ?? `base64:${Buffer.from(key).toString('base64')}`;
+export function keyJson(key: Key) {
+  return { key: toJsonBytes(key) };
+}
+
+/** A key or value within a line for people: one line, and without effect on a terminal. */
+export function showBytesLine(bytes: Key): string {
+  if (typeof bytes === 'string') return printableLine(bytes);
+  const text = decodeText(bytes);
+  return text === undefined ? printableBytes(bytes) : printableLine(text);
+}
+
+/** `team=core site=ams` */
+export function showMetadata(metadata: Metadata): string {
+  return Object.entries(metadata)
+    .map(([name, value]) => printableLine(`${name}=${value}`))
+    .join(' ');
 }
 
 /** Why a condition did not hold, in a sentence. */
 export function showNotApplied({ key, version }: NotApplied): string {
   const found = version === undefined ? 'there is no record' : `the record has version ${version}`;
-  return `condition failed: ${found}; ${showKey(key)} is unchanged`;
+  return `condition failed: ${found}; ${showBytesLine(key)} is unchanged`;
 }

@@ -1,4 +1,5 @@
 import { EdisError } from '@edis/core';
+import { durationMs, maxTimeoutMs } from './amount.ts';
 import type { OptionValues } from './option.ts';
 
 /** What every command goes by: from its options, else from the environment, else the default. */
@@ -34,27 +35,10 @@ export async function resolveSettings(
     infoGiven,
     network: options.text('network') ?? variable('EDIS_NETWORK'),
     keyspace: options.text('keyspace') ?? variable('EDIS_KEYSPACE'),
-    timeoutMs: timeout === undefined ? defaultTimeoutMs : await durationMs('--timeout', timeout),
+    timeoutMs: timeout === undefined ? defaultTimeoutMs : await durationMs('--timeout', timeout, maxTimeoutMs),
     timeoutGiven: timeout !== undefined,
     json: options.flag('json'),
   });
-}
-
-/** Longest deadline: the client's own limit. */
-const maxTimeoutMs = 3_600_000;
-
-/** A duration of at least a millisecond; the error names the option. */
-export async function durationMs(name: string, text: string): Promise<number> {
-  const { parseDurationMs } = await import('@edis/process');
-  let value: number;
-  try {
-    value = parseDurationMs(text);
-  } catch (error) {
-    const { message } = EdisError.from(error);
-    throw new EdisError('usage', `${name}: ${message}`, { cause: error });
-  }
-  if (value >= 1 && value <= maxTimeoutMs) return value;
-  throw new EdisError('usage', `${name} is ${text}; it must be from 1ms to 1h`);
 }
 
 /** Only says early which option was wrong; the client checks the address itself. */

@@ -113,6 +113,7 @@ describe('with --json', () => {
           shard: fieldOf(written, 'shard'),
           value: 'ada',
           metadata: { team: 'core', site: 'ams' },
+          expiresAtMs: null,
           token,
           servedBy: { node: expect.any(String), role: expect.stringMatching(/^(primary|replica)$/), shard: aShard },
           stalenessMs: expect.any(Number),

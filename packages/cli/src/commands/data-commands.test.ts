@@ -83,6 +83,7 @@ test('get --json has the whole record and who served it', async () => {
     value: 'v',
     metadata: {},
     version: 101,
+    expiresAtMs: null,
     shard: 's1',
     token: 'token-1',
     servedBy: { node: 'read-shard-1-1', role: 'learner', shard: 's1' },

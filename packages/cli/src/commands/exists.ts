@@ -5,9 +5,7 @@ import { readOptions } from '../option.ts';
 
 export const exists: CommandDefinition = {
   name: 'exists',
-  positionals: 'KEY',
-  minPositionals: 1,
-  maxPositionals: 1,
+  arguments: [{ name: 'KEY', completes: 'key' }],
   options: readOptions,
   examples: [['exists greeting && echo yes', 'exit code 0: there is a record, 1: there is none']],
   async run({ positionals: [key = ''], options }, context) {

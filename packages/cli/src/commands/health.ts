@@ -4,9 +4,7 @@ import { exitCodes } from '../exit-code.ts';
 
 export const health: CommandDefinition = {
   name: 'health',
-  positionals: '[ADDRESS]',
-  minPositionals: 0,
-  maxPositionals: 1,
+  arguments: [{ name: 'ADDRESS', optional: true }],
   options: {},
   examples: [
     ['health', 'info serves: exit code 0, else 3'],

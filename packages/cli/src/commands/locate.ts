@@ -1,19 +1,21 @@
-import type { Location } from '@edis/client';
+import type { Key, Location } from '@edis/client';
 import { slotCount } from '@edis/core';
 import type { CommandDefinition } from '../command.ts';
 import { withClient } from '../connection.ts';
 import { exitCodes } from '../exit-code.ts';
 import { toJsonBytes } from '../json-bytes.ts';
-import { showKey } from '../record-view.ts';
+import { printableLine } from '../printable.ts';
+import { showBytesLine } from '../record-view.ts';
 import { formatTable } from '../table.ts';
 
 export const locate: CommandDefinition = {
   name: 'locate',
-  positionals: 'KEY',
-  minPositionals: 1,
-  maxPositionals: 1,
+  arguments: [{ name: 'KEY', completes: 'key' }],
   options: {},
-  examples: [['locate user:1', 'its slot, its shard, and who would serve a read']],
+  examples: [
+    ['locate user:1', 'its slot, its shard, and who would serve a read'],
+    ['locate "order:{7}:items"', 'keys with the same part in braces are together'],
+  ],
   async run({ positionals: [key = ''] }, context) {
     const { output, settings } = context;
     const location = await withClient(context, async (client) => client.locate(key));
@@ -21,6 +23,7 @@ export const locate: CommandDefinition = {
       await output.json({
         ...location,
         key: toJsonBytes(location.key),
+        hashTag: hashTag(location.key) ?? null,
         slotReason: slotReason(location),
         readReason: readReason(location),
       });
@@ -33,6 +36,7 @@ export const locate: CommandDefinition = {
 
 function showLocation(location: Location): string {
   const { keyspace, strategy, slot, shard, epoch, members } = location;
+  const primary = members.find(({ role }) => role === 'primary')?.node;
   const table = formatTable(
     [
       { title: 'NODE', cell: ({ node }) => node },
@@ -43,25 +47,31 @@ function showLocation(location: Location): string {
     members,
   );
   return [
-    `key       ${showKey(location.key)}`,
+    `key       ${showBytesLine(location.key)}`,
     `keyspace  ${keyspace} (${strategy})`,
     `slot      ${slot}: ${slotReason(location)}`,
     `shard     ${shard}, epoch ${epoch}`,
     `reads     ${readReason(location)}`,
-    `writes    ${members.find(({ role }) => role === 'primary')?.node ?? 'nobody'}: the primary`,
+    `strong    ${primary ?? 'nobody'}: the primary alone knows that nothing is newer`,
+    `writes    ${primary ?? 'nobody'}: the primary`,
     '',
     table,
   ].join('\n');
 }
 
-/** Which part of the key was hashed: Redis Cluster's rule of hash tags. */
 function slotReason({ key }: Location): string {
-  const text = showKey(key);
+  const tag = hashTag(key);
+  const part = tag === undefined ? 'the whole key' : `'${printableLine(tag)}', the part in braces`;
+  return `CRC-16 of ${part}, modulo ${slotCount}`;
+}
+
+/** The part of a key that is hashed alone, by Redis Cluster's rule; undefined: the whole key is hashed. */
+function hashTag(key: Key): string | undefined {
+  // Braces are ASCII, so that they can be looked for in text and bytes alike.
+  const text = typeof key === 'string' ? key : Buffer.from(key).toString();
   const open = text.indexOf('{');
   const close = open < 0 ? -1 : text.indexOf('}', open + 1);
-  const tagged = close > open + 1;
-  const part = tagged ? `'${text.slice(open + 1, close)}', the part in braces` : 'the whole key';
-  return `CRC-16 of ${part}, modulo ${slotCount}`;
+  return close > open + 1 ? text.slice(open + 1, close) : undefined;
 }
 
 function readReason({ readers, members, shard }: Location): string {

@@ -2,13 +2,12 @@ import type { CommandDefinition } from '../command.ts';
 import { readOptionsOf, withClient } from '../connection.ts';
 import { exitCodes } from '../exit-code.ts';
 import { readOptions } from '../option.ts';
-import { recordJson, showKey } from '../record-view.ts';
+import { printableLine } from '../printable.ts';
+import { recordJson, showBytesLine } from '../record-view.ts';
 
 export const mget: CommandDefinition = {
   name: 'mget',
-  positionals: 'KEY …',
-  minPositionals: 1,
-  maxPositionals: Number.POSITIVE_INFINITY,
+  arguments: [{ name: 'KEY', repeated: true, completes: 'key' }],
   options: readOptions,
   examples: [
     ['mget user:1 user:2', 'a line for each: key, tab, value'],
@@ -22,8 +21,8 @@ export const mget: CommandDefinition = {
       for (const [index, record] of records.entries()) {
         const key = keys[index] ?? '';
         if (settings.json) await output.json(record === undefined ? { key, value: null } : recordJson(record));
-        else if (record === undefined) output.note(`edis: not found: ${key}`);
-        else await output.line(`${key}\t${showKey(record.value)}`);
+        else if (record === undefined) output.note(`edis: not found: ${printableLine(key)}`);
+        else await output.line(`${printableLine(key)}\t${showBytesLine(record.value)}`);
       }
       return records.includes(undefined) ? exitCodes.negative : exitCodes.done;
     });

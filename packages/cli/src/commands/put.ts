@@ -1,20 +1,23 @@
 import type { Metadata } from '@edis/core';
 import { EdisError } from '@edis/core';
+import { ttlMs } from '../amount.ts';
 import type { CommandContext, CommandDefinition, Invocation } from '../command.ts';
 import { withClient } from '../connection.ts';
 import { exitCodes } from '../exit-code.ts';
-import { ackOption } from '../option.ts';
-import { notAppliedJson, putJson, showKey, showNotApplied } from '../record-view.ts';
+import { ackOption, ttlOption } from '../option.ts';
+import { printableLine } from '../printable.ts';
+import { putJson } from '../record-view.ts';
+import { printNotApplied } from '../result-print.ts';
 import { readValue } from '../value-input.ts';
 
 export const put: CommandDefinition = {
   name: 'put',
-  positionals: 'KEY VALUE',
-  minPositionals: 2,
-  // `--meta a=1 b=2` leaves its second pair among the positionals; metadataOf takes it from there.
-  maxPositionals: Number.POSITIVE_INFINITY,
+  arguments: [{ name: 'KEY', completes: 'key' }, { name: 'VALUE' }],
+  // `--meta a=1 b=2` leaves its second pair among the arguments; metadataOf takes it from there.
+  takesSurplus: true,
   options: {
     meta: { kind: 'list', placeholder: 'NAME=VALUE', description: 'metadata; repeatable' },
+    ttl: ttlOption,
     ack: ackOption,
     'if-absent': { kind: 'flag', description: 'only if there is no record' },
     'if-version': { kind: 'text', placeholder: 'V', description: 'only over the record with this version' },
@@ -22,6 +25,7 @@ export const put: CommandDefinition = {
   examples: [
     ['put greeting hello', 'write a record'],
     ['put user:1 ada --meta team=core --meta site=ams', 'with metadata'],
+    ['put login:ada yes --ttl 30s', 'gone after 30 seconds'],
     ['put lock me --if-absent', 'exit code 1 when there is one already'],
     ['put photo - < photo.jpg', 'the value from stdin'],
     ['put -- -key value', 'a key that begins with -'],
@@ -39,17 +43,14 @@ async function runPut({ positionals, options }: Invocation, context: CommandCont
   }
   const metadata = metadataOf(options.list('meta'), rest);
   const ack = options.choice('ack', ['memory', 'disk', 'quorum']);
+  const ttl = await ttlMs('--ttl', options.text('ttl'));
   const value = await readValue(text, stdin);
   return withClient(context, async (client) => {
     const condition = ifAbsent ? { ifAbsent } : { ifVersion };
-    const result = await client.put(key, value, { ack, metadata, ...condition });
-    if (!result.applied) {
-      if (settings.json) await output.json(notAppliedJson(result));
-      else output.note(`edis: ${showNotApplied(result)}`);
-      return exitCodes.negative;
-    }
+    const result = await client.put(key, value, { ack, metadata, ttlMs: ttl, ...condition });
+    if (!result.applied) return printNotApplied(result, context);
     if (settings.json) await output.json(putJson(result));
-    else await output.line(`${showKey(key)} → ${result.shard}, version ${result.version}`);
+    else await output.line(`${printableLine(key)} → ${result.shard}, version ${result.version}`);
     return exitCodes.done;
   });
 }

@@ -1,34 +1,85 @@
 import type { NodeStatsReply } from '@edis/client';
-import type { NodeStats } from '@edis/core';
+import type { LatencyFigures, NodeStats } from '@edis/core';
 import type { CommandDefinition } from '../command.ts';
-import { withClient } from '../connection.ts';
+import { withCluster } from '../connection.ts';
 import { exitCodes } from '../exit-code.ts';
-import { showBytes, showCount, showShare } from '../figure.ts';
+import { showBytes, showCount, showLatency, showShare } from '../figure.ts';
+import { toJsonBytes } from '../json-bytes.ts';
 import type { Column } from '../table.ts';
 import { formatTable } from '../table.ts';
 import { sortByShard } from '../topology-view.ts';
 
 export const stats: CommandDefinition = {
   name: 'stats',
-  positionals: '',
-  minPositionals: 0,
-  maxPositionals: 0,
+  arguments: [],
   options: {},
-  examples: [['stats --json', 'all figures, for programs']],
+  examples: [
+    ['stats', 'keys, load, latency, lag and memory of every node'],
+    ['stats --json', 'all figures, for programs'],
+  ],
   async run(_, context) {
     const { output, settings } = context;
-    const replies = sortByShard(await withClient(context, (client) => client.stats()));
-    if (settings.json) await output.json({ nodes: replies.map(replyJson) });
+    const replies = sortByShard(await withCluster(context, (client) => client.stats()));
+    if (settings.json) await output.json(statsJson(replies));
     else await output.line(showStats(replies));
     // A node that does not answer is shown as such; the command itself has done what it should.
     return exitCodes.done;
   },
 };
 
+/** @param replies in the order of their shards */
+export function statsJson(replies: readonly NodeStatsReply[]) {
+  return { shards: shardsOf(replies).map(shardJson), nodes: replies.map(replyJson) };
+}
+
 function replyJson(reply: NodeStatsReply) {
-  const { node, shard } = reply;
-  if (reply.stats !== undefined) return { ...reply.stats, node, shard };
-  return { node, shard, error: { code: reply.error.code, message: reply.error.message } };
+  if (reply.stats === undefined) {
+    const { node, shard, error } = reply;
+    return { node, shard, error: { code: error.code, message: error.message } };
+  }
+  // Who it is comes first, lists come last: a line of many figures is also read by people.
+  const { node, shard, role, keyspaces, hotKeys, ...figures } = reply.stats;
+  const lookups = figures.cacheHitCount + figures.cacheMissCount;
+  return {
+    node,
+    shard,
+    role,
+    ...figures,
+    cacheHitRatio: lookups === 0 ? null : figures.cacheHitCount / lookups,
+    keyspaces,
+    hotKeys: hotKeys.map(({ keyspace, key, operationsPerSecond }) => ({
+      keyspace,
+      key: toJsonBytes(Buffer.from(key, 'latin1')),
+      operationsPerSecond,
+    })),
+  };
+}
+
+/** A shard as a whole: what its primary holds, and what all its members do. */
+function shardJson([shard, members]: readonly [string, readonly NodeStats[]]) {
+  // While there is no primary, the member that has the most is the best that is known.
+  const sum = (figure: (stats: NodeStats) => number) => members.reduce((total, stats) => total + figure(stats), 0);
+  const most = (figure: (stats: NodeStats) => number) => Math.max(0, ...members.map(figure));
+  const primary = members.find(({ role }) => role === 'primary');
+  return {
+    shard,
+    nodeCount: members.length,
+    recordCount: primary?.recordCount ?? most((stats) => stats.recordCount),
+    recordBytes: primary?.recordBytes ?? most((stats) => stats.recordBytes),
+    operationsPerSecond: sum((stats) => stats.operationsPerSecond),
+    queueOperations: sum((stats) => stats.queueOperations),
+    lagEntries: most((stats) => stats.lagEntries),
+  };
+}
+
+function shardsOf(replies: readonly NodeStatsReply[]): [string, NodeStats[]][] {
+  const shards = new Map<string, NodeStats[]>();
+  for (const { shard, stats } of replies) {
+    const members = shards.get(shard) ?? [];
+    if (stats !== undefined) members.push(stats);
+    shards.set(shard, members);
+  }
+  return [...shards];
 }
 
 type Answered = Extract<NodeStatsReply, { readonly stats: NodeStats }>;
@@ -40,6 +91,8 @@ const columns: readonly Column<Answered>[] = [
   { title: 'KEYS', align: 'right', cell: ({ stats: { recordCount } }) => showCount(recordCount) },
   { title: 'BYTES', align: 'right', cell: ({ stats: { recordBytes } }) => showBytes(recordBytes) },
   { title: 'OPS/S', align: 'right', cell: ({ stats: { operationsPerSecond } }) => showCount(operationsPerSecond) },
+  { title: 'READ P50/P99', align: 'right', cell: ({ stats: { readLatencyUs } }) => showLatencies(readLatencyUs) },
+  { title: 'WRITE P50/P99', align: 'right', cell: ({ stats: { writeLatencyUs } }) => showLatencies(writeLatencyUs) },
   {
     title: 'LAG',
     align: 'right',
@@ -58,11 +111,26 @@ const columns: readonly Column<Answered>[] = [
   { title: 'MEMORY', align: 'right', cell: ({ stats: { residentBytes } }) => showBytes(residentBytes) },
 ];
 
+const shardColumns: readonly Column<ReturnType<typeof shardJson>>[] = [
+  { title: 'SHARD', cell: ({ shard }) => shard },
+  { title: 'NODES', align: 'right', cell: ({ nodeCount }) => String(nodeCount) },
+  { title: 'KEYS', align: 'right', cell: ({ recordCount }) => showCount(recordCount) },
+  { title: 'BYTES', align: 'right', cell: ({ recordBytes }) => showBytes(recordBytes) },
+  { title: 'OPS/S', align: 'right', cell: ({ operationsPerSecond }) => showCount(operationsPerSecond) },
+  { title: 'MOST LAG', align: 'right', cell: ({ lagEntries }) => showCount(lagEntries) },
+  { title: 'QUEUE', align: 'right', cell: ({ queueOperations }) => showCount(queueOperations) },
+];
+
 function showStats(replies: readonly NodeStatsReply[]): string {
   const answered = replies.filter((reply): reply is Answered => reply.stats !== undefined);
-  const lines = [formatTable(columns, answered)];
+  const shards = shardsOf(replies).map(shardJson);
+  const lines = [formatTable(shardColumns, shards), '', formatTable(columns, answered)];
   for (const reply of replies) {
     if (reply.error !== undefined) lines.push(`${reply.node} (${reply.shard}) does not answer: ${reply.error.message}`);
   }
   return lines.join('\n');
+}
+
+function showLatencies({ p50, p99 }: LatencyFigures): string {
+  return p99 === 0 ? '–' : `${showLatency(p50)} / ${showLatency(p99)}`;
 }

@@ -1,21 +1,19 @@
 import type { ClusterDescription } from '@edis/core';
 import type { CommandDefinition } from '../command.ts';
-import { withClient } from '../connection.ts';
+import { withCluster } from '../connection.ts';
 import { exitCodes } from '../exit-code.ts';
 import { formatTable } from '../table.ts';
 import { memberRows, showEndpoints, showLag, showState, slotsOf, topologyJson } from '../topology-view.ts';
 
 export const topology: CommandDefinition = {
   name: 'topology',
-  positionals: '',
-  minPositionals: 0,
-  maxPositionals: 0,
+  arguments: [],
   options: {},
   examples: [['topology --json', 'the same, with endpoints and process ids, for programs']],
   async run(_, context) {
     const { output, settings } = context;
     const host = await context.hostIdentity();
-    const description = await withClient(context, (client) => client.describe());
+    const description = await withCluster(context, (client) => client.describe());
     if (settings.json) await output.json(topologyJson(description, host));
     else await output.line(showTopology(description, host));
     return exitCodes.done;

@@ -4,9 +4,7 @@ import { UpRun } from '../up/up-run.ts';
 
 export const up: CommandDefinition = {
   name: 'up',
-  positionals: '',
-  minPositionals: 0,
-  maxPositionals: 0,
+  arguments: [],
   options: upOptions,
   examples: [
     ['up', '3 write shards and 3 read shards; Ctrl-C drains and ends them'],

@@ -1,8 +1,8 @@
-import type { NodeStats } from '@edis/core';
 import { EdisError } from '@edis/core';
 import { expect, test } from 'vitest';
 import { FakeClient } from '../testing/fake-client.ts';
 import { runFake } from '../testing/fake-world.ts';
+import { sampleStats } from '../testing/sample-cluster.ts';
 
 test('topology --json tells process ids of this host only', async () => {
   const { exitCode, stdout } = await runFake(['topology', '--json']);
@@ -58,40 +58,10 @@ test('topology is a table with a line for each member and what the cluster waits
   expect(lines.at(-1)).toMatch(/^s1 +16384 +3 +read-shard-1-1 +learner +serving +40 +2 \(30 ms\) +internal=/);
 });
 
-const figures: NodeStats = {
-  node: 'write-shard-1',
-  shard: 's1',
-  role: 'primary',
-  lastEntry: { epoch: 3, position: 42 },
-  syncedPosition: 42,
-  visiblePosition: 42,
-  viewPosition: 40,
-  recordCount: 1234,
-  recordBytes: 3 * 1024 * 1024,
-  contentHash: '00000000000000ff',
-  queueOperations: 3,
-  queueBytes: 300,
-  overlayBytes: 2048,
-  readCount: 1,
-  writeCount: 2,
-  busyCount: 0,
-  cacheHitCount: 3,
-  cacheMissCount: 1,
-  logBytes: 100,
-  logFirstPosition: 1,
-  lagEntries: 0,
-  stalenessMs: 0,
-  residentBytes: 120 * 1024 * 1024,
-  followerCount: 1,
-  operationsPerSecond: 5000,
-  repeatedCount: 0,
-  snapshotCount: 0,
-};
-
 function clientWithStats(): FakeClient {
   const client = new FakeClient();
   client.statsReplies = [
-    { node: 'write-shard-1', shard: 's1', stats: figures },
+    { node: 'write-shard-1', shard: 's1', stats: sampleStats },
     { node: 'read-shard-1-1', shard: 's1', error: new EdisError('unreachable', 'nobody answers') },
   ];
   return client;
@@ -100,17 +70,28 @@ function clientWithStats(): FakeClient {
 test('stats is a table, and a node that does not answer is named with its cause', async () => {
   const { exitCode, stdout } = await runFake(['stats'], { client: clientWithStats() });
   expect(exitCode).toBe(0);
-  expect(stdout.text).toMatch(
-    /s1 +write-shard-1 +primary +1 234 +3\.0 MiB +5 000 +– +3 +2\.0 KiB +75 % +42 +100 B +120 MiB/,
-  );
+  const load = String.raw`1 234 +3\.0 MiB +5 000 +90 µs / 850 µs +400 µs / 2\.1 ms`;
+  const rest = String.raw`– +3 +2\.0 KiB +75 % +42 +100 B +120 MiB`;
+  expect(stdout.text).toMatch(new RegExp(`s1 +write-shard-1 +primary +${load} +${rest}`));
   expect(stdout.text).toContain('read-shard-1-1 (s1) does not answer: nobody answers');
 });
 
 test('stats --json is one document with all figures', async () => {
   const { stdout } = await runFake(['stats', '--json'], { client: clientWithStats() });
   expect(JSON.parse(stdout.text)).toEqual({
+    shards: [
+      {
+        shard: 's1',
+        nodeCount: 1,
+        recordCount: 1234,
+        recordBytes: 3_145_728,
+        operationsPerSecond: 5000,
+        queueOperations: 3,
+        lagEntries: 0,
+      },
+    ],
     nodes: [
-      figures,
+      { ...sampleStats, cacheHitRatio: 0.75 },
       { node: 'read-shard-1-1', shard: 's1', error: { code: 'unreachable', message: 'nobody answers' } },
     ],
   });
@@ -120,9 +101,16 @@ test('locate tells slot, shard, members, and who reads and why', async () => {
   const { stdout } = await runFake(['locate', 'user:{7}:name']);
   expect(stdout.text).toContain("slot      99: CRC-16 of '7', the part in braces, modulo 16384");
   expect(stdout.text).toContain('reads     read-shard-1-1: the only usable replica of s1');
+  expect(stdout.text).toContain('strong    write-shard-1: the primary alone knows that nothing is newer');
   expect(stdout.text).toContain('writes    write-shard-1: the primary');
   const json = await runFake(['locate', 'k', '--json']);
-  expect(JSON.parse(json.stdout.text)).toMatchObject({ key: 'k', slot: 99, shard: 's1', readers: ['read-shard-1-1'] });
+  expect(JSON.parse(json.stdout.text)).toMatchObject({
+    key: 'k',
+    hashTag: null,
+    slot: 99,
+    shard: 's1',
+    readers: ['read-shard-1-1'],
+  });
 });
 
 test.each([

@@ -1,6 +1,6 @@
 import type { Client } from '@edis/client';
 import type { Cluster } from '@edis/launcher';
-import { showKey } from '../record-view.ts';
+import { showBytesLine } from '../record-view.ts';
 
 const greetings: readonly (readonly [string, string])[] = [
   ['greeting', 'hello from Edis'],
@@ -21,7 +21,7 @@ export async function greet(
   for (const [key, value] of greetings) {
     const { shard, version } = await client.put(key, value, { metadata: { writtenBy: 'greeting' } });
     const record = await client.get(key);
-    const answer = record === undefined ? 'nothing' : `"${showKey(record.value)}"`;
+    const answer = record === undefined ? 'nothing' : `"${showBytesLine(record.value)}"`;
     const server = record === undefined ? '' : `, read at ${record.servedBy.node} (${record.servedBy.role})`;
     say(`  ${key.padEnd(9)} ${answer.padEnd(18)} written to ${shard} as version ${version}${server}`);
   }

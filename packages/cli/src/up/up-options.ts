@@ -6,7 +6,12 @@ import type { OptionTable, OptionValues } from '../option.ts';
 export const upOptions: OptionTable = {
   shards: { kind: 'text', placeholder: 'N', description: 'write shards (default 3)' },
   replicas: { kind: 'text', placeholder: 'N', description: 'read shards per write shard (default 1)' },
-  data: { kind: 'text', placeholder: 'DIR', description: 'where the data is kept (default .edis here)' },
+  data: {
+    kind: 'text',
+    placeholder: 'DIR',
+    description: 'where the data is kept (default .edis here)',
+    completes: 'directory',
+  },
   port: {
     kind: 'text',
     placeholder: 'PORT',

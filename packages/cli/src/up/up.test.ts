@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,8 +8,10 @@ import type { Cluster } from '@edis/launcher';
 import { startCluster } from '@edis/launcher';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { runCli } from '../cli.ts';
+import { fencedBlocks } from '../testing/cli-docs.ts';
 import type { FakeWorld } from '../testing/fake-world.ts';
 import { fakeWorld } from '../testing/fake-world.ts';
+import { parseShapes, ShapeCheck } from '../testing/json-shape.ts';
 
 const fake = fileURLToPath(new URL('../../../launcher/fixtures/fake-binary.mjs', import.meta.url));
 const binaries = { info: fake, 'write-shard': fake, 'read-shard': fake };
@@ -109,6 +111,10 @@ test('a process that ends is told with what it means and how to start it, and is
     signal: 'SIGKILL',
   });
   expect(lines).toHaveLength(2);
+  const page = readFileSync(new URL('../../../../docs/cli.md', import.meta.url), 'utf8');
+  const check = new ShapeCheck(parseShapes(fencedBlocks(page, 'ts').join('\n')));
+  for (const line of lines) expect(check.fault(JSON.parse(line), 'UpOutput')).toBeUndefined();
+  expect(check.unmet('UpOutput')).toEqual([]);
 });
 
 test('the greeting writes and reads through the SDK and shows what to type', async () => {

@@ -1,0 +1,9 @@
+import { EdisError } from '@edis/core';
+
+/** The same error, with what the user may do about it. */
+export function withAdvice(caught: unknown, advice: string): EdisError {
+  const error = EdisError.from(caught);
+  const { code, message, outcomeUnknown, retryAfterMs } = error;
+  const details = { cause: error, outcomeUnknown, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  return new EdisError(code, `${message}; ${advice}`, details);
+}

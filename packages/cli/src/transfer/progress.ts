@@ -1,0 +1,49 @@
+import { SingleBar } from 'cli-progress';
+import type { CommandContext } from '../command.ts';
+
+/** How far a long transfer is, for the person who waits for it. */
+export interface Progress {
+  /** @param done of the total, in its unit */
+  update(done: number, records: number): void;
+  end(): void;
+}
+
+/** The part of a terminal that a progress line needs. */
+export type ProgressTerminal = NodeJS.WritableStream & { readonly isTTY?: boolean };
+
+const silent: Progress = { update: () => {}, end: () => {} };
+
+/**
+ * A line on stderr that is kept up to date, if a person looks at it: not with --json, not on a dumb terminal.
+ * @param total undefined: not known
+ */
+export function showProgress(
+  terminal: ProgressTerminal,
+  total: number | undefined,
+  { settings, environment }: Pick<CommandContext, 'settings' | 'environment'>,
+): Progress {
+  if (terminal.isTTY !== true || settings.json || environment['TERM'] === 'dumb') return silent;
+  const known = total !== undefined && total > 0;
+  const bar = new SingleBar({
+    stream: terminal,
+    format: known ? '{bar} {percentage} %  {records} records  {eta_formatted} left' : '{records} records  {speed}/s',
+    barsize: 30,
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
+    fps: 5,
+    hideCursor: null,
+    clearOnComplete: true,
+    stopOnComplete: false,
+    // Signals are the command's own: it ends properly, and so does the bar.
+    gracefulExit: false,
+  });
+  const startMs = Date.now();
+  bar.start(known ? total : 0, 0, { records: 0, speed: 0 });
+  return {
+    update: (done, records) => {
+      const seconds = Math.max(0.001, (Date.now() - startMs) / 1000);
+      bar.update(known ? Math.min(done, total) : 0, { records, speed: Math.round(records / seconds) });
+    },
+    end: () => bar.stop(),
+  };
+}
