@@ -147,12 +147,15 @@ class ShardQuery<Page extends Footed> {
   async run(): Promise<Answered<Page>> {
     const { environment } = this.#context;
     const { signal } = this.#call;
+    let known: Hindrance | undefined;
     for (let waits = 0; ; ) {
       this.#checkWanted();
       const attempt = await this.#attempt();
       if (attempt.kind === 'answered') return attempt.answered;
       if (attempt.kind === 'again') continue;
-      const { hindrance } = attempt;
+      // That there was no time for a last attempt says less than what stood in the way before.
+      const hindrance = attempt.hindrance.code === 'deadline' ? (known ?? attempt.hindrance) : attempt.hindrance;
+      known = hindrance;
       const random = environment.random();
       const delayMs =
         hindrance.retryAfterMs > 0
