@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { Cluster } from '@edis/launcher';
 import { startCluster } from '@edis/launcher';
 import { DriverProcess } from './driver-process.ts';
+import { RedisCluster } from './redis-cluster.ts';
 import { RedisServer } from './redis-server.ts';
 
 const clusterReadyMs = 60_000;
@@ -44,8 +45,8 @@ export class TestBed {
     return cluster;
   }
 
-  async driveCluster(name: string, cluster: Cluster): Promise<DriverProcess> {
-    return this.#keep(await DriverProcess.start(name, { kind: 'edis', info: cluster.info }));
+  async driveCluster(name: string, cluster: Cluster, clients = 1): Promise<DriverProcess> {
+    return this.#keep(await DriverProcess.start(name, { kind: 'edis', info: cluster.info, clients }));
   }
 
   /** A Redis for each durability, and one driver for both. */
@@ -56,6 +57,21 @@ export class TestBed {
     await this.#atEnd(() => disk.stop());
     return this.#keep(
       await DriverProcess.start('redis', { kind: 'redis', memoryPort: memory.port, diskPort: disk.port }),
+    );
+  }
+
+  /** A Redis Cluster of three nodes for each durability, and one driver for both. */
+  async driveRedisCluster(): Promise<DriverProcess> {
+    const memory = await RedisCluster.start(this.directory, 'everysec');
+    await this.#atEnd(() => memory.stop());
+    const disk = await RedisCluster.start(this.directory, 'always');
+    await this.#atEnd(() => disk.stop());
+    return this.#keep(
+      await DriverProcess.start('redis cluster', {
+        kind: 'redis-cluster',
+        memoryPort: memory.port,
+        diskPort: disk.port,
+      }),
     );
   }
 

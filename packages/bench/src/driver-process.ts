@@ -3,7 +3,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { formatTargetAddress, parseDriverMessage } from './driver-message.ts';
-import type { DriverMessage, LoadWork, LoopWork, Measurement, TargetAddress } from './work.ts';
+import type { DriverMessage, Measurement, Order, TargetAddress } from './work.ts';
 
 /** Loading a million keys into a slow disk is the longest order; a driver silent for longer hangs. */
 const answerDeadlineMs = 300_000;
@@ -33,7 +33,7 @@ export class DriverProcess {
     }
   }
 
-  async run(work: LoopWork | LoadWork): Promise<Measurement> {
+  async run(work: Order): Promise<Measurement> {
     if (!this.#child.connected) throw new Error(`the ${this.name} driver has ended`);
     const answer = this.#answer();
     // With a callback a failed send is no uncaught event; the exit that follows it rejects the answer.

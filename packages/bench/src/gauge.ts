@@ -1,16 +1,27 @@
 import { readFile } from 'node:fs/promises';
 
-/** One figure with an upper limit, where a ratio says nothing. */
+/** How a gauge is judged; undefined: it is shown for information. */
+export type Bound = { readonly kind: 'below' | 'at least'; readonly limit: number } | undefined;
+
+/** One figure that stands for itself, where a ratio says nothing. */
 export interface Gauge {
   readonly name: string;
   readonly value: number;
-  readonly limit: number;
-  readonly unit: 'MiB' | 's';
+  readonly unit: string;
+  readonly bound: Bound;
   readonly passed: boolean;
 }
 
-export function gauge(name: string, value: number, limit: number, unit: Gauge['unit']): Gauge {
-  return { name, value, limit, unit, passed: value < limit };
+export function gauge(name: string, value: number, unit: string, bound?: Bound): Gauge {
+  const passed = bound === undefined || (bound.kind === 'below' ? value < bound.limit : value >= bound.limit);
+  return { name, value, unit, bound, passed };
+}
+
+/** The value in the middle; of an even number of values the lower one of the two. */
+export function medianValue(values: readonly number[]): number {
+  const median = values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)];
+  if (median === undefined) throw new Error('there was no round');
+  return median;
 }
 
 /** Resident memory of a process of this machine. */

@@ -1,25 +1,11 @@
 import { LatencyRecorder } from './latency.ts';
-import type { Target } from './target.ts';
-import type { LoadWork, LoopWork, Measurement } from './work.ts';
-import { valueBytes } from './work.ts';
+import { Random } from './random.ts';
+import { describedKeyOf, keyOf, plainValue, searchedMetadata } from './record-text.ts';
+import type { RecordTarget, Target } from './target.ts';
+import type { LoadWork, LoopWork, Measurement, SearchWork } from './work.ts';
+import { bulkKeys, searchMatches } from './work.ts';
 
-/** Letters and digits that no compression makes smaller than they look; the same for every target. */
-const value = Array.from({ length: valueBytes }, (_, index) => ((index * 7919) % 36).toString(36)).join('');
-
-const keyOf = (index: number): string => `key:${index}`;
-
-/** Xorshift: as uniform as a key choice needs, and far cheaper than a system's random source. */
-function randomIndex(seed: number): (limit: number) => number {
-  let state = seed | 1;
-  return (limit) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % limit;
-  };
-}
-
-function measurementOf(recorder: LatencyRecorder, elapsedMs: number): Measurement {
+export function measurementOf(recorder: LatencyRecorder, elapsedMs: number): Measurement {
   return {
     operations: recorder.count,
     opsPerSecond: (recorder.count * 1000) / elapsedMs,
@@ -28,17 +14,20 @@ function measurementOf(recorder: LatencyRecorder, elapsedMs: number): Measuremen
   };
 }
 
-export async function runLoop(target: Target, work: LoopWork, seed: number): Promise<Measurement> {
+/** Runs the operation of each caller again and again until time is up, each after the one before it. */
+export async function runCallers(
+  work: { readonly callers: number; readonly durationMs: number },
+  seed: number,
+  operation: (random: Random) => Promise<void>,
+): Promise<Measurement> {
   const recorder = new LatencyRecorder();
   const startMs = performance.now();
   const endMs = startMs + work.durationMs;
   const caller = async (callerSeed: number): Promise<void> => {
-    const choose = randomIndex(callerSeed);
+    const random = new Random(callerSeed);
     let beforeMs = performance.now();
     while (beforeMs < endMs) {
-      const key = keyOf(choose(work.keys));
-      if (work.verb === 'put') await target.put(key, value, work.durability);
-      else if (!(await target.get(key, work.durability))) throw new Error(`the loaded key ${key} is not there`);
+      await operation(random);
       const afterMs = performance.now();
       recorder.add(afterMs - beforeMs);
       beforeMs = afterMs;
@@ -48,16 +37,80 @@ export async function runLoop(target: Target, work: LoopWork, seed: number): Pro
   return measurementOf(recorder, performance.now() - startMs);
 }
 
+export function recordsOf(target: Target): RecordTarget {
+  if (target.records === undefined) throw new Error('this store has neither metadata nor scans nor feeds');
+  return target.records;
+}
+
+function distinctKeys(random: Random, keys: number): string[] {
+  const chosen = new Set<number>();
+  while (chosen.size < Math.min(bulkKeys, keys)) chosen.add(random.below(keys));
+  return Array.from(chosen, keyOf);
+}
+
+function operationOf(target: Target, { verb, durability, keys }: LoopWork): (random: Random) => Promise<void> {
+  switch (verb) {
+    case 'put':
+      return async (random) => void (await target.put(keyOf(random.below(keys)), plainValue, durability));
+    case 'get':
+      return async (random) => {
+        const key = keyOf(random.below(keys));
+        if (!(await target.get(key, durability))) throw new Error(`the loaded key ${key} is not there`);
+      };
+    case 'put+metadata': {
+      const records = recordsOf(target);
+      return async (random) => {
+        const index = random.below(keys);
+        // One field of a record stays as it is, the other one changes most of the time.
+        const metadata = { email: `user-${index}@example.org`, tier: `tier-${random.below(10)}` };
+        await records.putWithMetadata(describedKeyOf(index), plainValue, metadata, durability);
+      };
+    }
+    case 'mput':
+      return async (random) => void (await target.putMany(distinctKeys(random, keys), plainValue, durability));
+    case 'mget':
+      return async (random) => {
+        const wanted = distinctKeys(random, keys);
+        const found = await target.getMany(wanted, durability);
+        if (found !== wanted.length) throw new Error(`${found} of ${wanted.length} loaded keys were found`);
+      };
+  }
+}
+
+export function runLoop(target: Target, work: LoopWork, seed: number): Promise<Measurement> {
+  return runCallers(work, seed, operationOf(target, work));
+}
+
+export function runSearch(target: Target, work: SearchWork, seed: number): Promise<Measurement> {
+  const records = recordsOf(target);
+  const expected = work.fields === 1 ? searchMatches : searchMatches / 10;
+  return runCallers({ callers: 1, durationMs: work.durationMs }, seed, async (random) => {
+    const { team, tier } = searchedMetadata(random.below(work.keys), work.keys);
+    const found = await records.search(work.fields === 1 ? { team } : { team, tier });
+    if (found !== expected) throw new Error(`a search found ${found} records, not ${expected}`);
+  });
+}
+
+export async function runScan(target: Target, keys: number): Promise<Measurement> {
+  const startMs = performance.now();
+  const found = await recordsOf(target).scanAll();
+  const elapsedMs = performance.now() - startMs;
+  if (found !== keys) throw new Error(`the scan brought ${found} records, not ${keys}`);
+  return { operations: found, opsPerSecond: (found * 1000) / elapsedMs, p50Ms: elapsedMs, p99Ms: elapsedMs };
+}
+
 export async function runLoad(target: Target, work: LoadWork): Promise<Measurement> {
   const recorder = new LatencyRecorder();
+  const records = work.metadata ? recordsOf(target) : undefined;
   const startMs = performance.now();
   let next = 0;
   const caller = async (): Promise<void> => {
     while (next < work.keys) {
-      const key = keyOf(next);
+      const index = next;
       next += 1;
       const beforeMs = performance.now();
-      await target.load(key, value);
+      if (records === undefined) await target.load(keyOf(index), plainValue);
+      else await records.putWithMetadata(keyOf(index), plainValue, searchedMetadata(index, work.keys), 'memory');
       recorder.add(performance.now() - beforeMs);
     }
   };

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { floorOf } from './floor.ts';
-import { medianOf } from './measure.ts';
+import { medianOf, operationName } from './measure.ts';
 
 const measurement = (opsPerSecond: number) => ({ operations: 1, opsPerSecond, p50Ms: 1, p99Ms: opsPerSecond });
 
@@ -10,8 +10,18 @@ it('the median of rounds is one of them, with its own quantiles', () => {
 });
 
 it('a get has one floor whatever the durability, a put one for each', () => {
-  expect(floorOf('small', { verb: 'get', durability: 'memory', callers: 512 })).toBe(1.5);
-  expect(floorOf('small', { verb: 'put', durability: 'disk', callers: 512 })).toBe(1.2);
-  expect(floorOf('large', { verb: 'put', durability: 'disk', callers: 512 })).toBeUndefined();
-  expect(floorOf('replica', { verb: 'get', durability: 'memory', callers: 512 })).toBeUndefined();
+  const loop = { kind: 'loop', callers: 512, keys: 1, durationMs: 1 } as const;
+  const get = operationName({ ...loop, verb: 'get', durability: 'disk' });
+  const put = operationName({ ...loop, verb: 'put', durability: 'disk' });
+  expect(floorOf('small', get, 512)).toBe(1.5);
+  expect(floorOf('small', put, 512)).toBe(1.2);
+  expect(floorOf('large', put, 512)).toBeUndefined();
+  expect(floorOf('replica', get, 512)).toBeUndefined();
+  expect(floorOf('metadata', operationName({ ...loop, verb: 'put+metadata', durability: 'memory' }), 512)).toBe(0.5);
+});
+
+it('the mixes of YCSB have no floor', () => {
+  const mix = operationName({ kind: 'mix', mix: 'A', callers: 512, keys: 1, durationMs: 1 });
+  expect(mix).toBe('mix A');
+  expect(floorOf('ycsb', mix, 512)).toBeUndefined();
 });

@@ -1,12 +1,12 @@
+import { unreachable } from '@edis/core';
 import type { DriverProcess } from './driver-process.ts';
 import { floorOf } from './floor.ts';
-import type { BenchOptions, SectionName } from './options.ts';
-import type { LoopWork, Measurement } from './work.ts';
+import type { SectionName } from './options.ts';
+import type { LoopWork, Measurement, RoundWork } from './work.ts';
 
 export interface Row {
   readonly section: SectionName;
-  readonly verb: LoopWork['verb'];
-  readonly durability: LoopWork['durability'];
+  readonly operation: string;
   readonly callers: number;
   readonly keys: number;
   readonly subject: Measurement;
@@ -20,15 +20,45 @@ export interface Row {
   readonly passed: boolean;
 }
 
+/** Who does what. */
+export interface Side {
+  readonly driver: DriverProcess;
+  readonly work: RoundWork;
+}
+
+export interface Cell {
+  readonly section: SectionName;
+  readonly keys: number;
+  readonly callers: number;
+  readonly subject: Side;
+  readonly baseline: Side | undefined;
+  /** Background work of a round is over before the next one, so that neither side pays for the other. */
+  readonly settle?: boolean;
+}
+
+export interface Rounds {
+  readonly rounds: number;
+  readonly warmUpMs: number;
+}
+
 export interface Comparison {
   readonly section: SectionName;
   readonly keys: number;
   readonly callers: readonly number[];
+  readonly operations: readonly Pick<LoopWork, 'verb' | 'durability'>[];
+  readonly durationMs: number;
   readonly subject: DriverProcess;
   readonly baseline: DriverProcess | undefined;
 }
 
 export type Progress = (text: string) => void;
+
+/** What of the store is compared by `small`, `large`, `shards` and `replica`. */
+export const singleKeyOperations = [
+  { verb: 'put', durability: 'memory' },
+  { verb: 'put', durability: 'disk' },
+  { verb: 'get', durability: 'memory' },
+] as const;
 
 /** The round in the middle by throughput, as a whole: its quantiles belong to it. */
 export function medianOf(rounds: readonly Measurement[]): Measurement {
@@ -38,28 +68,52 @@ export function medianOf(rounds: readonly Measurement[]): Measurement {
   return median;
 }
 
-async function measureCell(comparison: Comparison, work: LoopWork, options: BenchOptions): Promise<Row> {
-  const drivers = [comparison.subject, ...(comparison.baseline === undefined ? [] : [comparison.baseline])];
-  const rounds = new Map(drivers.map((driver): [DriverProcess, Measurement[]] => [driver, []]));
-  for (const driver of drivers) await driver.run({ ...work, durationMs: options.warmUpMs });
-  for (let round = 0; round < options.rounds; round += 1) {
+/** How tables and floors call it. Reads are the same whatever the durability of writes. */
+export function operationName(work: RoundWork): string {
+  switch (work.kind) {
+    case 'loop':
+      return work.verb === 'get' || work.verb === 'mget' ? work.verb : `${work.verb} ${work.durability}`;
+    case 'mix':
+      return `mix ${work.mix}`;
+    case 'search':
+      return work.fields === 1 ? 'search, 1 field' : 'search, 2 fields';
+    case 'scan':
+      return 'scan';
+    case 'paced':
+      return `put memory, ${work.ratePerSecond}/s`;
+  }
+  return unreachable(work);
+}
+
+/** Runs both sides in turns. Without a baseline, rounds of the subject alone. */
+export async function measureCell(cell: Cell, { rounds, warmUpMs }: Rounds): Promise<Row> {
+  const sides = cell.baseline === undefined ? [cell.subject] : [cell.subject, cell.baseline];
+  const measured = new Map(sides.map((side): [Side, Measurement[]] => [side, []]));
+  for (const { driver, work } of sides) {
+    await driver.run('durationMs' in work ? { ...work, durationMs: warmUpMs } : work);
+  }
+  for (let round = 0; round < rounds; round += 1) {
     // The order turns round each time, so that neither side always runs after the other's disk traffic.
-    for (const driver of round % 2 === 0 ? drivers : drivers.toReversed()) {
-      rounds.get(driver)?.push(await driver.run(work));
+    for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
+      if (cell.settle === true) await side.driver.run({ kind: 'settle' });
+      measured.get(side)?.push(await side.driver.run(side.work));
     }
   }
-  const ofSubject = rounds.get(comparison.subject) ?? [];
-  const ofBaseline = comparison.baseline === undefined ? [] : (rounds.get(comparison.baseline) ?? []);
+  const ofSubject = measured.get(cell.subject) ?? [];
+  const ofBaseline = cell.baseline === undefined ? [] : (measured.get(cell.baseline) ?? []);
+  return rowOf(cell, ofSubject, ofBaseline);
+}
+
+function rowOf(cell: Cell, ofSubject: readonly Measurement[], ofBaseline: readonly Measurement[]): Row {
+  const { section, callers, keys } = cell;
+  const operation = operationName(cell.subject.work);
   const subject = medianOf(ofSubject);
   const baseline = ofBaseline.length === 0 ? undefined : medianOf(ofBaseline);
   const ratio = baseline === undefined ? undefined : subject.opsPerSecond / baseline.opsPerSecond;
-  const floor = floorOf(comparison.section, work);
-  const passed = ratio === undefined || floor === undefined || ratio >= floor;
-  const { verb, durability, callers, keys } = work;
+  const floor = floorOf(section, operation, callers);
   return {
-    section: comparison.section,
-    verb,
-    durability,
+    section,
+    operation,
     callers,
     keys,
     subject,
@@ -68,34 +122,34 @@ async function measureCell(comparison: Comparison, work: LoopWork, options: Benc
     baselineRounds: ofBaseline.map((measurement) => Math.round(measurement.opsPerSecond)),
     ratio,
     floor,
-    passed,
+    passed: ratio === undefined || floor === undefined || ratio >= floor,
   };
 }
 
+export function describeRow(row: Row): string {
+  return (
+    `${row.section}: ${row.operation}, ${row.callers} callers: ${row.subjectRounds.join(', ')} ops/s` +
+    (row.baseline === undefined ? '' : `, baseline ${row.baselineRounds.join(', ')} ops/s`)
+  );
+}
+
 /** Measures every cell of a section on key sets that are loaded already. */
-export async function compare(comparison: Comparison, options: BenchOptions, progress: Progress): Promise<Row[]> {
+export async function compare(comparison: Comparison, rounds: Rounds, progress: Progress): Promise<Row[]> {
+  const { section, keys, subject, baseline, durationMs } = comparison;
   const rows: Row[] = [];
   for (const callers of comparison.callers) {
-    for (const [verb, durability] of [
-      ['put', 'memory'],
-      ['put', 'disk'],
-      ['get', 'memory'],
-    ] as const) {
-      const work: LoopWork = {
-        kind: 'loop',
-        verb,
-        durability,
+    for (const { verb, durability } of comparison.operations) {
+      const work: LoopWork = { kind: 'loop', verb, durability, callers, keys, durationMs };
+      const cell = {
+        section,
+        keys,
         callers,
-        keys: comparison.keys,
-        durationMs: options.durationMs,
+        subject: { driver: subject, work },
+        baseline: baseline === undefined ? undefined : { driver: baseline, work },
       };
-      const row = await measureCell(comparison, work, options);
+      const row = await measureCell(cell, rounds);
       rows.push(row);
-      progress(
-        `${row.section}: ${verb}${verb === 'put' ? ` ${durability}` : ''}, ${callers} callers: ` +
-          `${row.subjectRounds.join(', ')} ops/s` +
-          (row.baseline === undefined ? '' : `, baseline ${row.baselineRounds.join(', ')} ops/s`),
-      );
+      progress(describeRow(row));
     }
   }
   return rows;

@@ -1,6 +1,18 @@
 import { parseArgs } from 'node:util';
 
-export const sectionNames = ['small', 'large', 'shards', 'replica'] as const;
+export const sectionNames = [
+  'small',
+  'large',
+  'shards',
+  'replica',
+  'bulk',
+  'scan',
+  'search',
+  'metadata',
+  'feed',
+  'ycsb',
+  'overload',
+] as const;
 export type SectionName = (typeof sectionNames)[number];
 
 export interface BenchOptions {
@@ -8,8 +20,11 @@ export interface BenchOptions {
   readonly rounds: number;
   readonly durationMs: number;
   readonly warmUpMs: number;
+  /** Length of one measurement in sections of many cells. */
+  readonly briefMs: number;
   readonly smallKeys: number;
   readonly largeKeys: number;
+  readonly scannedKeys: number;
   readonly callers: readonly number[];
   readonly floors: boolean;
   readonly redis: boolean;
@@ -23,15 +38,19 @@ export const helpText = `npm run bench -- [options]
 Measures a local Edis cluster and, where redis-server is installed, Redis, in the same run and in turns.
 
   --quick           a tenth of the time and of the keys: shows that it runs, its figures mean little
-  --only NAMES      some of: ${sectionNames.join(', ')} (comma-separated)
+  --only NAMES      some of these, separated by commas:
+                    ${sectionNames.join(', ')}
   --callers LIST    numbers of concurrent callers (1,64,512)
   --rounds N        rounds per cell, of which the median counts (3)
-  --duration-ms N   length of one measurement (3000)
+  --duration-ms N   length of one measurement (3000); bulk and ycsb take a third of it, overload half
   --json FILE       also writes everything as JSON
   --directory DIR   where the data of the servers goes (the system's folder for temporary files)
   --no-floors       a missed floor is shown, but the exit code stays 0
   --no-redis        measures Edis alone
 `;
+
+/** Shorter ones measure how a loop starts. */
+const leastBriefMs = 300;
 
 const integerOf = (text: string, flag: string): number => {
   const value = Number(text);
@@ -64,13 +83,16 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
     },
   });
   const quick = values.quick;
+  const durationMs = integerOf(values['duration-ms'] ?? (quick ? '300' : '3000'), 'duration-ms');
   return Object.freeze({
     sections: sectionsOf(values.only),
     rounds: integerOf(values.rounds ?? (quick ? '1' : '3'), 'rounds'),
-    durationMs: integerOf(values['duration-ms'] ?? (quick ? '300' : '3000'), 'duration-ms'),
+    durationMs,
+    briefMs: Math.max(Math.min(durationMs, leastBriefMs), Math.round(durationMs / 3)),
     warmUpMs: quick ? 100 : 1000,
     smallKeys: quick ? 3000 : 30_000,
     largeKeys: quick ? 100_000 : 1_000_000,
+    scannedKeys: quick ? 30_000 : 300_000,
     callers: values.callers.split(',').map((text) => integerOf(text, 'callers')),
     floors: !values['no-floors'],
     redis: !values['no-redis'],

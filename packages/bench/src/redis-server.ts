@@ -17,7 +17,7 @@ export function findRedisServer(): string | undefined {
   return probe.status === 0 ? probe.stdout.trim() : undefined;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
@@ -39,14 +39,15 @@ export class RedisServer {
     this.#folder = folder;
   }
 
-  static async start(parentFolder: string, sync: RedisSync): Promise<RedisServer> {
+  /** With `busPort` it is a node of a cluster, at first one of its own. */
+  static async start(parentFolder: string, sync: RedisSync, busPort?: number): Promise<RedisServer> {
     const folder = await mkdtemp(join(parentFolder, `redis-${sync}-`));
     const port = await freePort();
     // Without `save ''` Redis also dumps its memory from a forked child now and then; the append-only file is enough.
     const flags = ['--bind', '127.0.0.1', '--port', String(port), '--dir', folder, '--appendonly', 'yes'];
-    const child = spawn('redis-server', [...flags, '--appendfsync', sync, '--save', '', '--daemonize', 'no'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    flags.push('--appendfsync', sync, '--save', '', '--daemonize', 'no');
+    if (busPort !== undefined) flags.push('--cluster-enabled', 'yes', '--cluster-port', String(busPort));
+    const child = spawn('redis-server', flags, { stdio: ['ignore', 'pipe', 'inherit'] });
     const server = new RedisServer(port, child, folder);
     try {
       await server.#ready();

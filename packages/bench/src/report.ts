@@ -15,6 +15,8 @@ export interface Report {
 
 const countFormat = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 
+const numberFormat = new Intl.NumberFormat('en', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+
 const ms = (value: number): string => value.toFixed(value < 10 ? 2 : 1);
 
 const figures = (measurement: Measurement | undefined): readonly string[] =>
@@ -23,7 +25,7 @@ const figures = (measurement: Measurement | undefined): readonly string[] =>
     : [countFormat.format(measurement.opsPerSecond), ms(measurement.p50Ms), ms(measurement.p99Ms)];
 
 function verdict(row: Row): string {
-  if (row.floor === undefined) return '';
+  if (row.floor === undefined) return row.ratio !== undefined && row.ratio < 1 ? 'slower' : '';
   if (row.ratio === undefined) return 'not compared';
   return row.passed ? 'ok' : 'BELOW';
 }
@@ -47,7 +49,7 @@ const header = [
 function cellsOf(row: Row): readonly string[] {
   return [
     row.section,
-    row.verb === 'put' ? `put ${row.durability}` : 'get',
+    row.operation,
     countFormat.format(row.callers),
     countFormat.format(row.keys),
     ...figures(row.subject),
@@ -72,6 +74,12 @@ function formatTable(lines: readonly (readonly string[])[]): string {
   return [format(first), format(rule), ...rest.map(format)].join('\n');
 }
 
+function formatGauge({ name, value, unit, bound, passed }: Gauge): string {
+  const figure = `${name}: ${numberFormat.format(value)} ${unit}`;
+  if (bound === undefined) return figure;
+  return `${figure} (${bound.kind} ${countFormat.format(bound.limit)} ${unit}: ${passed ? 'ok' : 'MISSED'})`;
+}
+
 export function formatReport(report: Report): string {
   const { machine } = report;
   const gib = (machine.memoryBytes / 1024 ** 3).toFixed(0);
@@ -79,14 +87,14 @@ export function formatReport(report: Report): string {
     `${machine.cpus} × ${machine.cpuModel}, ${gib} GiB, ${machine.fileSystem}, ${machine.system}, Node ${machine.node}`,
     machine.redis ?? 'no redis-server: nothing to compare with',
     `load average at the start ${machine.loadAverage.toFixed(1)}`,
-    `${report.rounds} rounds of ${report.durationMs} ms, medians; the baseline is Redis, in "shards" one write shard`,
+    `${report.rounds} rounds of ${report.durationMs} ms (bulk, ycsb: a third; overload: half), medians;`,
+    'the baseline is Redis; in "bulk" and "ycsb" a Redis Cluster of three, in "shards" one write shard,',
+    'in "metadata" a put without',
     '',
     formatTable([header, ...report.rows.map(cellsOf)]),
     '',
   ];
-  for (const { name, value, limit, unit, passed } of report.gauges) {
-    parts.push(`${name}: ${value.toFixed(1)} ${unit} (below ${limit} ${unit}: ${passed ? 'ok' : 'MISSED'})`);
-  }
+  parts.push(...report.gauges.map(formatGauge));
   return `${parts.join('\n')}\n`;
 }
 

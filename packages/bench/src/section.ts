@@ -1,36 +1,19 @@
 import { unreachable } from '@edis/core';
 import type { Cluster } from '@edis/launcher';
-import type { TestBed } from './bed.ts';
-import type { DriverProcess } from './driver-process.ts';
+import { measureBulk, measureMixes } from './cluster-section.ts';
+import { measureFeed } from './feed-section.ts';
 import { firstSyncMsMax, residentBytesMax } from './floor.ts';
 import type { Gauge } from './gauge.ts';
 import { gauge, residentBytes } from './gauge.ts';
-import type { Progress, Row } from './measure.ts';
-import { compare } from './measure.ts';
-import type { BenchOptions, SectionName } from './options.ts';
+import { compare, singleKeyOperations } from './measure.ts';
+import type { SectionName } from './options.ts';
+import { measureOverload } from './overload-section.ts';
+import { measureMetadata, measureScan, measureSearch } from './record-section.ts';
+import type { SectionContext, SectionResult } from './section-context.ts';
+import { load, mostCallers } from './section-context.ts';
 
-export interface SectionResult {
-  readonly rows: readonly Row[];
-  readonly gauges: readonly Gauge[];
-}
-
-export interface SectionContext {
-  readonly bed: TestBed;
-  readonly options: BenchOptions;
-  readonly redis: boolean;
-  readonly progress: Progress;
-}
-
-/** Enough callers to keep the batches full; the load is not what is measured. */
-const loadCallers = 512;
-const mostCallers = 512;
 const mib = 1024 * 1024;
 const syncWaitMs = 180_000;
-
-async function load(context: SectionContext, driver: DriverProcess, keys: number): Promise<void> {
-  const { opsPerSecond } = await driver.run({ kind: 'load', callers: loadCallers, keys });
-  context.progress(`loaded ${keys} keys into ${driver.name} at ${Math.round(opsPerSecond)} ops/s`);
-}
 
 /** Edis with one write shard and no replica beside Redis: both are one server process. */
 async function compareWithRedis(
@@ -46,7 +29,11 @@ async function compareWithRedis(
   const baseline = context.redis ? await bed.driveRedis() : undefined;
   if (baseline !== undefined) await load(context, baseline, keys);
   const callers = section === 'replica' ? [mostCallers] : options.callers;
-  const rows = await compare({ section, keys, callers, subject, baseline }, options, progress);
+  const rows = await compare(
+    { section, keys, callers, operations: singleKeyOperations, durationMs: options.durationMs, subject, baseline },
+    options,
+    progress,
+  );
   if (section === 'large') gauges.push(await measureFirstSync(cluster, keys));
   return { rows, gauges };
 }
@@ -54,12 +41,10 @@ async function compareWithRedis(
 async function measureMemory(cluster: Cluster, keys: number): Promise<Gauge> {
   const { pid } = cluster.process('write-shard-1');
   if (pid === undefined) throw new Error('the write shard has ended');
-  return gauge(
-    `write shard's resident memory after loading ${keys} records`,
-    (await residentBytes(pid)) / mib,
-    residentBytesMax / mib,
-    'MiB',
-  );
+  return gauge(`write shard's resident memory after loading ${keys} records`, (await residentBytes(pid)) / mib, 'MiB', {
+    kind: 'below',
+    limit: residentBytesMax / mib,
+  });
 }
 
 async function measureFirstSync(cluster: Cluster, keys: number): Promise<Gauge> {
@@ -67,7 +52,7 @@ async function measureFirstSync(cluster: Cluster, keys: number): Promise<Gauge> 
   await cluster.addReadShard();
   await cluster.waitReady(syncWaitMs);
   const name = `a new replica's first sync of ${keys} records, until it serves`;
-  return gauge(name, (performance.now() - startMs) / 1000, firstSyncMsMax / 1000, 's');
+  return gauge(name, (performance.now() - startMs) / 1000, 's', { kind: 'below', limit: firstSyncMsMax / 1000 });
 }
 
 /** Three write shards beside one, on the same cores: what splitting costs where it cannot gain. */
@@ -78,7 +63,19 @@ async function compareShards(context: SectionContext): Promise<SectionResult> {
   const subject = await bed.driveCluster('three shards', await bed.startCluster(3, 0));
   await load(context, baseline, keys);
   await load(context, subject, keys);
-  const rows = await compare({ section: 'shards', keys, callers: [mostCallers], subject, baseline }, options, progress);
+  const rows = await compare(
+    {
+      section: 'shards',
+      keys,
+      callers: [mostCallers],
+      operations: singleKeyOperations,
+      durationMs: options.durationMs,
+      subject,
+      baseline,
+    },
+    options,
+    progress,
+  );
   return { rows, gauges: [] };
 }
 
@@ -90,6 +87,20 @@ export async function runSection(name: SectionName, context: SectionContext): Pr
       return compareWithRedis(context, name);
     case 'shards':
       return compareShards(context);
+    case 'bulk':
+      return measureBulk(context);
+    case 'ycsb':
+      return measureMixes(context);
+    case 'scan':
+      return measureScan(context);
+    case 'search':
+      return measureSearch(context);
+    case 'metadata':
+      return measureMetadata(context);
+    case 'feed':
+      return measureFeed(context);
+    case 'overload':
+      return measureOverload(context);
   }
   return unreachable(name);
 }
