@@ -2,9 +2,9 @@
  * A batch of writes over all shards: checked as a whole, then one atomic operation for each shard. The parts are
  * independent of each other, so the result says of each how it ended.
  */
-import { type ByteString, EdisError, limits, type ShardId, slotOf, unreachable } from '@edis/core';
+import { type ByteString, EdisError, limits, type ShardId, slotOf } from '@edis/core';
 import type { CallContext, Countdown } from './call-context.ts';
-import { checkedMetadata, conditionOf, incrementOf, keyBytes, ttlOf, valueBytes } from './call-input.ts';
+import { checkedMetadata, conditionOf, incrementOf, keyBytes, listOf, ttlOf, valueBytes } from './call-input.ts';
 import type { BatchWrite, WriteOptions } from './options.ts';
 import { atomicBytes, PendingAtomic, type PreparedWrite } from './pending-atomic.ts';
 import { putBytes } from './pending-operation.ts';
@@ -23,7 +23,7 @@ export async function runBatch(
   options: WriteOptions | undefined,
 ): Promise<BatchResult> {
   const countdown = context.countdown('batch', options);
-  const prepared = Array.from(writes, prepare);
+  const prepared = listOf(writes, 'writes').map(prepare);
   refuseRepeatedKeys(prepared);
   const groups = await groupByShard(context, prepared, countdown, options);
   for (const group of groups) refuseTooLarge(group);
@@ -33,6 +33,7 @@ export async function runBatch(
 
 function prepare(write: BatchWrite, index: number): PreparedWrite {
   try {
+    if (typeof write !== 'object' || write === null) throw invalid('it is no object with kind and key');
     const callerKey = write.key;
     const key = keyBytes(callerKey);
     switch (write.kind) {
@@ -58,7 +59,7 @@ function prepare(write: BatchWrite, index: number): PreparedWrite {
         return { kind: 'append', key, callerKey, value, condition: undefined, bytes: key.length + value.length };
       }
       default:
-        return unreachable(write);
+        throw invalid(`its kind is ${kindOf(write)}; give put, delete, increment or append`);
     }
   } catch (error) {
     const cause = EdisError.from(error);
@@ -137,6 +138,11 @@ async function runPart(
     const error = EdisError.from(caught);
     return { shard, status: error.outcomeUnknown ? 'unknown' : 'failed', indexes, error };
   }
+}
+
+/** Of a write that no type allows. */
+function kindOf(write: never): string {
+  return JSON.stringify(Reflect.get(Object(write), 'kind')) ?? 'missing';
 }
 
 function invalid(message: string): EdisError {

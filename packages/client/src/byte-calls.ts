@@ -2,7 +2,7 @@ import { EdisError, noExpiry } from '@edis/core';
 import { runBatch } from './atomic-batch.ts';
 import { runBulk } from './bulk.ts';
 import type { CallContext } from './call-context.ts';
-import { checkedMetadata, checkedTtlMs, incrementOf, ttlOf, valueBytes } from './call-input.ts';
+import { checkedMetadata, checkedTtlMs, incrementOf, listOf, ttlOf, valueBytes } from './call-input.ts';
 import { locateKey } from './cluster-queries.ts';
 import { distributionOf } from './distribution.ts';
 import type { ByteKeyspace } from './keyspace.ts';
@@ -176,10 +176,10 @@ export class ByteCalls implements ByteKeyspace {
   async mput(entries: Iterable<PutEntry>, options?: WriteOptions): Promise<PutResult[]> {
     const { context } = this;
     const write = context.writeParts(options);
-    const prepared = Array.from(entries, (entry) => ({
-      call: context.callParts(entry.key, options),
-      content: putContent(entry.value, entry),
-    }));
+    const prepared = listOf(entries, 'entries').map((entry, index) => {
+      if (typeof entry !== 'object' || entry === null) throw noRecord(index);
+      return { call: context.callParts(entry.key, options), content: putContent(entry.value, entry) };
+    });
     const calls = prepared.map(({ call, content }) => () => {
       return new Promise<PutResult>((resolve, reject) => {
         const applied = (result: PutResult | NotApplied): void => {
@@ -195,7 +195,7 @@ export class ByteCalls implements ByteKeyspace {
   async mget(keys: Iterable<Key>, options?: GetOptions): Promise<(GetResult | undefined)[]> {
     const { context } = this;
     const read = context.readParts(options);
-    const prepared = Array.from(keys, (key) => context.callParts(key, options));
+    const prepared = listOf(keys, 'keys').map((key) => context.callParts(key, options));
     const calls = prepared.map((call) => () => {
       return new Promise<GetResult | undefined>((resolve, reject) => {
         context.parts.runner.start(new PendingGet(call, read, false, resolve, reject), options?.signal);
@@ -267,4 +267,8 @@ function putContent(value: Value, options: Pick<PutEntry, 'metadata' | 'ttlMs'> 
   const bytes = valueBytes(value);
   if (options === undefined) return { value: bytes, metadata: undefined, ttlMs: 0 };
   return { value: bytes, metadata: checkedMetadata(options.metadata), ttlMs: ttlOf(options.ttlMs) };
+}
+
+function noRecord(index: number): EdisError {
+  return new EdisError('invalid-argument', `entry ${index} is no object with key and value`);
 }

@@ -49,9 +49,19 @@ export function checkedMetadata(metadata: Metadata | undefined): Metadata | unde
   for (const [name, text] of Object.entries(metadata)) {
     if (typeof text !== 'string')
       throw invalid(`metadata field ${JSON.stringify(name)} is ${typeName(text)}; give a string`);
+    if (hasHalfPair(name) || hasHalfPair(text)) {
+      throw invalid(`metadata field ${JSON.stringify(name)} has half a surrogate pair, which UTF-8 cannot store`);
+    }
   }
   refuse(checkMetadata(metadata));
   return metadata;
+}
+
+/** A list that a caller gave, checked as far as no type can vouch for it in JavaScript. */
+export function listOf<Item>(items: Iterable<Item>, what: string): Item[] {
+  const given: unknown = items;
+  if (typeof given === 'object' && given !== null && Symbol.iterator in given) return Array.from(items);
+  throw invalid(`the ${what} are ${typeName(given)}; give a list`);
 }
 
 /** A TTL as it travels; undefined: the keyspace's default. */
@@ -103,8 +113,12 @@ function isAscii(text: string): boolean {
 }
 
 /** UTF-8 has no form for half a surrogate pair; two different texts would become the same bytes. */
+function hasHalfPair(text: string): boolean {
+  return !isAscii(text) && /\p{Surrogate}/u.test(text);
+}
+
 function encodeText(text: string, what: string): Buffer {
-  if (/\p{Surrogate}/u.test(text)) {
+  if (hasHalfPair(text)) {
     throw invalid(`the ${what} has half a surrogate pair, which UTF-8 cannot store; give it as a Uint8Array`);
   }
   return Buffer.from(text, 'utf8');

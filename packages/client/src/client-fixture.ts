@@ -32,3 +32,11 @@ export async function failureOf(promise: Promise<unknown>): Promise<EdisError> {
 export function textOf(value: Uint8Array | undefined): string {
   return Buffer.from(value ?? []).toString();
 }
+
+/** A call as JavaScript can make it and no type allows. */
+export async function callUntyped(client: OpenClient, name: keyof OpenClient, ...args: unknown[]): Promise<unknown> {
+  const call: unknown = Reflect.get(client, name);
+  if (typeof call !== 'function') throw new Error(`the client has no call ${String(name)}`);
+  const answer: unknown = await Reflect.apply(call, client, args);
+  return answer;
+}

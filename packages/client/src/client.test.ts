@@ -1,6 +1,6 @@
 import { limits } from '@edis/core';
 import { afterEach, expect, test } from 'vitest';
-import { failureOf, openOver, textOf } from './client-fixture.ts';
+import { callUntyped, failureOf, openOver, textOf } from './client-fixture.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import type { OpenClient } from './open-client.ts';
 import type { ConnectOptions } from './options.ts';
@@ -62,6 +62,16 @@ test('input beyond the limits is refused with the limit in the message, and noth
     [client.put('k', new Uint8Array(limits.maxValueBytes + 1)), String(limits.maxValueBytes)],
     [client.put('k', 'v', { metadata: { m: 'x'.repeat(limits.maxMetadataBytes) } }), String(limits.maxMetadataBytes)],
     [client.put('half \ud83d', 'v'), 'surrogate'],
+    [client.put('k', 'v', { metadata: { m: 'half \ud83d' } }), 'surrogate'],
+    [client.put('k', 'v', { metadata: { '\udc00': 'm' } }), 'surrogate'],
+    [Promise.resolve().then(() => client.search({ '': 'x' }).toArray()), 'empty field'],
+    [callUntyped(client, 'mput', undefined), 'list'],
+    [callUntyped(client, 'mput', [null]), 'entry 0'],
+    [callUntyped(client, 'mget', 'k'), 'list'],
+    [callUntyped(client, 'batch', 5), 'list'],
+    [callUntyped(client, 'batch', [null]), 'write 0'],
+    [callUntyped(client, 'batch', [{ kind: 'boom', key: 'k' }]), 'boom'],
+    [callUntyped(client, 'get', 'k', { after: 5 }), 'session token'],
     [client.put('k', 'v', { timeoutMs: 0 }), 'timeoutMs'],
     [client.put('k', 'v', { ifAbsent: true, ifVersion: 3 }), 'exclude'],
     [client.get('k', { consistency: 'bounded' }), 'maxStalenessMs'],

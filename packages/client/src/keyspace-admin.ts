@@ -21,6 +21,7 @@ export async function createKeyspace(
   options: CallOptions | undefined,
 ): Promise<KeyspaceDescription> {
   const countdown = context.countdown('createKeyspace', options);
+  refuse(shapeFault(given));
   const settings: KeyspaceSettings = { ...defaultKeyspaceSettings, ...given };
   refuse(keyspaceNameFault(name) ?? keyspaceSettingsFault(settings));
   const reply = await ask(context, 'createKeyspace', options, (channel, limits) =>
@@ -37,6 +38,24 @@ export async function createKeyspace(
   );
   const keyspace = topology.keyspaces.find((each) => each.id === reply.keyspace.id) ?? reply.keyspace;
   return describe(keyspace, await primaryStats(context, { ...options, timeoutMs: countdown.leftMs() }));
+}
+
+/** Settings are fixed for good: a name that was mistyped must not become a keyspace without what it named. */
+function shapeFault(given: Partial<KeyspaceSettings>): string | undefined {
+  const unknown = Object.keys(given).find((name) => !Object.hasOwn(defaultKeyspaceSettings, name));
+  if (unknown !== undefined) {
+    const names = Object.keys(defaultKeyspaceSettings).join(', ');
+    return `a keyspace has no setting ${JSON.stringify(unknown)}; it has ${names}`;
+  }
+  const { indexedFields = [], valueSchema = '' } = given;
+  if (typeof valueSchema !== 'string') return 'valueSchema is no text; give the name of a schema';
+  if (Array.isArray(indexedFields) && indexedFields.every(isIndexedField)) return undefined;
+  return "indexedFields is no list of {field, kind}; kind is 'text' or 'number'";
+}
+
+function isIndexedField(given: unknown): boolean {
+  if (typeof given !== 'object' || given === null || !('field' in given) || !('kind' in given)) return false;
+  return typeof given.field === 'string' && (given.kind === 'text' || given.kind === 'number');
 }
 
 /** Drops a keyspace and waits until the client's own map has it no longer; false: there is none. */

@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { afterEach, expect, it } from 'vitest';
-import { failureOf, openOver, textOf } from './client-fixture.ts';
+import { callUntyped, failureOf, openOver, textOf } from './client-fixture.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import type { OpenClient } from './open-client.ts';
 
@@ -71,6 +71,19 @@ it('settings beyond their bounds are refused', async () => {
   expect(await failureOf(client.createKeyspace('users', { defaultTtlMs: -1 }))).toMatchObject({
     code: 'invalid-argument',
   });
+});
+
+it.each([
+  { indexFields: [] },
+  { indexedFields: 'age' },
+  { indexedFields: ['age'] },
+  { indexedFields: [{ field: 'age', kind: 'integer' }] },
+  { valueSchema: 5 },
+])('settings that no type allows are refused: %j', async (settings) => {
+  await open();
+  const created = callUntyped(client, 'createKeyspace', 'users', settings);
+  expect(await failureOf(created)).toMatchObject({ code: 'invalid-argument' });
+  expect(await client.keyspaces()).toHaveLength(1);
 });
 
 it('a dropped keyspace is gone when the promise resolves, and dropping it again says that there was none', async () => {

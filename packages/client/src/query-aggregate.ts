@@ -7,7 +7,7 @@ import {
   mergeGroups,
   topGroups,
 } from '@edis/core';
-import { predicatesOf } from './query-conditions.ts';
+import { checkNumberBounds, predicatesOf } from './query-conditions.ts';
 import type {
   AggregateGroupResult,
   AggregateQuery,
@@ -26,6 +26,7 @@ export async function aggregateRecords<const Names extends string>(
   const names = namesOf(query.measures);
   const measures = names.map((name) => measureOf(name, query.measures[name]));
   const where = query.where === undefined ? [] : predicatesOf(query.where);
+  if (query.where !== undefined) checkNumberBounds(query.where, context.routes.keyspaceOf(call.scope));
   const { groupBy } = query;
   if (groupBy === '') throw invalid('groupBy is empty; name a field, or leave it out');
   const top = topOf(query, names);

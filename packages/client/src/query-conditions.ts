@@ -1,4 +1,12 @@
-import { type Bound, EdisError, limits, orderingPredicate, type Predicate } from '@edis/core';
+import {
+  type Bound,
+  EdisError,
+  indexKindOf,
+  type Keyspace,
+  limits,
+  orderingPredicate,
+  type Predicate,
+} from '@edis/core';
 import type { FieldCondition, SearchQuery } from './query-options.ts';
 
 const bounds = ['gt', 'gte', 'lt', 'lte'] as const;
@@ -11,7 +19,24 @@ export function predicatesOf(query: SearchQuery): Predicate[] {
   if (fields.length > limits.maxPredicates) {
     throw invalid(`the query has ${fields.length} conditions; at most ${limits.maxPredicates} are allowed`);
   }
+  if (fields.some(([field]) => field === '')) throw invalid('a condition has an empty field; name one');
   return fields.map(([field, condition]) => predicateOf(field, condition));
+}
+
+/**
+ * Refuses bounds that are numbers on a field that is ordered as text, where '9' is above '18': nobody means that.
+ * @param keyspace undefined: not known yet; nothing is refused
+ */
+export function checkNumberBounds(query: SearchQuery, keyspace: Keyspace | undefined): void {
+  if (keyspace === undefined) return;
+  for (const [field, condition] of Object.entries(query)) {
+    if (typeof condition === 'string' || indexKindOf(keyspace.settings, field) !== 'text') continue;
+    if (!Object.values(condition).some((bound) => typeof bound === 'number')) continue;
+    throw invalid(
+      `${JSON.stringify(field)} is ordered as text in keyspace ${keyspace.name}, where 9 is above 18; create a keyspace ` +
+        'keyspace that indexes it as number, or give bounds as text',
+    );
+  }
 }
 
 /** The same text for the same conditions in the same order of results. */

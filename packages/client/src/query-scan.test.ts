@@ -282,3 +282,11 @@ it('a node that gives the same page again is told of, not asked forever', async 
   });
   expect((await failureOf(openKeys(cluster.context, queryCall()).toArray())).code).toBe('protocol');
 });
+
+it('a number is refused as a bound of a field that is ordered as text, where 9 is above 18', async () => {
+  const cluster = clusterOf(numberedKeys(3));
+  const error = thrownBy(() => openSearch(cluster.context, queryCall(), { age: { gte: 18 } }));
+  expect(error).toMatchObject({ code: 'invalid-argument' });
+  expect(error.message).toContain('"age" is ordered as text in keyspace default');
+  expect(() => openSearch(cluster.context, queryCall(), { age: { gte: '18' } })).not.toThrow();
+});

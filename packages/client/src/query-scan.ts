@@ -16,7 +16,7 @@ import {
 } from '@edis/core';
 import type { Key } from './options.ts';
 import { detached } from './pending-operation.ts';
-import { conditionsText, predicatesOf } from './query-conditions.ts';
+import { checkNumberBounds, conditionsText, predicatesOf } from './query-conditions.ts';
 import { byteRange, callerKey } from './query-key.ts';
 import type { KeyRange, PageOptions, SearchQuery } from './query-options.ts';
 import { type Answered, askShard, type QueryCall, type QueryContext, type Question, shardsOf } from './query-runner.ts';
@@ -52,6 +52,7 @@ export function openSearch(
   options: Extent = {},
 ): MergedStream<GetResult> {
   const where = predicatesOf(query);
+  checkNumberBounds(query, context.routes.keyspaceOf(call.scope));
   if (where.length === 0) throw new EdisError('invalid-argument', 'the search has no condition; give one, or scan');
   const question: PagedQuestion = {
     conditions: conditionsText(where),

@@ -54,6 +54,7 @@ export function encodeFeedToken(scope: FeedScope, places: Iterable<readonly [Sha
 
 /** Reads a token of a feed of the same scope; EdisError 'invalid-argument' for any other text. */
 export function decodeFeedToken(text: string, scope: FeedScope): Map<ShardId, FeedPlace> {
+  if (typeof text !== 'string') throw unreadable('it is no text');
   if (text.length > maxTokenLength) throw unreadable(`it is longer than ${maxTokenLength} characters`);
   const decoded = decodeBase64Url(text);
   if (decoded === undefined) throw unreadable('it is cut off or has characters that no token has');

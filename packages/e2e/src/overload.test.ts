@@ -80,7 +80,7 @@ class Flood {
   }
 }
 
-test('a client that offers far more than a shard takes is slowed down, disturbs nobody, and loses nothing', async () => {
+test('a client that offers far more than a shard takes is slowed down, stops nobody, and loses nothing', async () => {
   const queueOperations = 1024;
   const queueBytes = 512 * 1024;
   const running = await TestCluster.start({

@@ -24,6 +24,20 @@ export type Reply =
   | { readonly kind: 'keys'; readonly keys: readonly string[] }
   | { readonly kind: 'error'; readonly code: ErrorCode };
 
+interface Answered {
+  readonly id: number;
+  readonly reply: Reply;
+}
+
+function isAnswered(parsed: unknown): parsed is Answered {
+  return typeof parsed === 'object' && parsed !== null && 'id' in parsed && 'reply' in parsed;
+}
+
+interface Waiting {
+  resolve(reply: Reply): void;
+  reject(error: Error): void;
+}
+
 const workerFile = join(
   dirname(createRequire(import.meta.url).resolve('@edis/e2e/package.json')),
   'dist/worker/second-process.js',
@@ -32,23 +46,35 @@ const workerFile = join(
 /** A process with a client of its own that answers questions, any number at once. */
 export class SecondProcess {
   readonly #child;
-  readonly #waiting = new Map<number, (reply: Reply) => void>();
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #ended: Promise<void>;
+  #running = true;
   #next = 0;
 
   constructor(info: string, keyspace = 'default') {
     this.#child = spawn(process.execPath, [workerFile, info, keyspace], { stdio: ['pipe', 'pipe', 'inherit'] });
     createInterface({ input: this.#child.stdout }).on('line', (line) => {
-      const { id, reply }: { id: number; reply: Reply } = JSON.parse(line);
-      this.#waiting.get(id)?.(reply);
+      const answered: unknown = JSON.parse(line);
+      if (!isAnswered(answered)) throw new Error(`this is no answer: ${line}`);
+      const { id, reply } = answered;
+      this.#waiting.get(id)?.resolve(reply);
       this.#waiting.delete(id);
+    });
+    this.#ended = new Promise((resolve) => {
+      this.#child.once('close', () => {
+        this.#running = false;
+        for (const waiting of this.#waiting.values()) waiting.reject(new Error('the second process has ended'));
+        resolve();
+      });
     });
   }
 
   ask(question: Question): Promise<Reply> {
     this.#next += 1;
     const id = this.#next;
-    return new Promise((resolve) => {
-      this.#waiting.set(id, resolve);
+    if (!this.#running) return Promise.reject(new Error('the second process has ended'));
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
       this.#child.stdin.write(`${JSON.stringify({ id, question })}\n`);
     });
   }
@@ -60,10 +86,7 @@ export class SecondProcess {
   }
 
   async close(): Promise<void> {
-    const ended = new Promise<void>((resolve) => {
-      this.#child.once('exit', () => resolve());
-    });
     this.#child.stdin.end();
-    await ended;
+    await this.#ended;
   }
 }

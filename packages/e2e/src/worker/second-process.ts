@@ -8,6 +8,15 @@ import type { Question, Reply } from '../second-process.ts';
 const client = await connect({ info: process.argv[2] ?? '', keyspace: process.argv[3] ?? '', timeoutMs: 20_000 });
 const underWay = new Set<Promise<void>>();
 
+interface Asked {
+  readonly id: number;
+  readonly question: Question;
+}
+
+function isAsked(parsed: unknown): parsed is Asked {
+  return typeof parsed === 'object' && parsed !== null && 'id' in parsed && 'question' in parsed;
+}
+
 async function read({ key, token, maxStalenessMs }: Extract<Question, { kind: 'get' }>): Promise<Reply> {
   const startMs = Date.now();
   const result =
@@ -22,20 +31,23 @@ async function keysOf(stream: RecordStream<{ readonly key: Key }>): Promise<Repl
   return { kind: 'keys', keys: (await stream.toArray()).map(({ key }) => String(key)) };
 }
 
-async function answer(question: Question): Promise<Reply> {
+function answer(question: Question): Promise<Reply> {
   switch (question.kind) {
     case 'get':
-      return await read(question);
+      return read(question);
     case 'scan':
-      return await keysOf(client.scan({ prefix: question.prefix, cursor: question.cursor }));
+      return keysOf(client.scan({ prefix: question.prefix, cursor: question.cursor }));
     case 'search':
-      return await keysOf(client.search(question.query, { cursor: question.cursor }));
+      return keysOf(client.search(question.query, { cursor: question.cursor }));
   }
 }
 
 async function reply(line: string): Promise<void> {
-  const { id, question }: { id: number; question: Question } = JSON.parse(line);
-  const given = await answer(question).catch((caught: unknown): Reply => {
+  const asked: unknown = JSON.parse(line);
+  if (!isAsked(asked)) throw new Error(`this is no question: ${line}`);
+  const { id, question } = asked;
+  const answering = Promise.resolve().then(() => answer(question));
+  const given = await answering.catch((caught: unknown): Reply => {
     return { kind: 'error', code: EdisError.from(caught).code };
   });
   process.stdout.write(`${JSON.stringify({ id, reply: given })}\n`);
