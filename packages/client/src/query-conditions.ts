@@ -33,7 +33,7 @@ export function checkNumberBounds(query: SearchQuery, keyspace: Keyspace | undef
     if (typeof condition === 'string' || indexKindOf(keyspace.settings, field) !== 'text') continue;
     if (!Object.values(condition).some((bound) => typeof bound === 'number')) continue;
     throw invalid(
-      `${JSON.stringify(field)} is ordered as text in keyspace ${keyspace.name}, where 9 is above 18; create a keyspace ` +
+      `${JSON.stringify(field)} is ordered as text in keyspace ${keyspace.name}, where 9 is above 18; create a ` +
         'keyspace that indexes it as number, or give bounds as text',
     );
   }
