@@ -1,6 +1,6 @@
 import { EdisError, noExpiry } from '@edis/core';
 import { runBatch } from './atomic-batch.ts';
-import { runBulk } from './bulk.ts';
+import { type BulkCall, runBulk } from './bulk.ts';
 import type { CallContext } from './call-context.ts';
 import { checkedMetadata, checkedTtlMs, incrementOf, listOf, ttlOf, valueBytes } from './call-input.ts';
 import { locateKey } from './cluster-queries.ts';
@@ -180,15 +180,17 @@ export class ByteCalls implements ByteKeyspace {
       if (typeof entry !== 'object' || entry === null) throw noRecord(index);
       return { call: context.callParts(entry.key, options), content: putContent(entry.value, entry) };
     });
-    const calls = prepared.map(({ call, content }) => () => {
-      return new Promise<PutResult>((resolve, reject) => {
-        const applied = (result: PutResult | NotApplied): void => {
-          if (result.applied) resolve(result);
-          else reject(new EdisError('protocol', 'a put without a condition was answered with an unmet one'));
-        };
-        context.parts.runner.start(new PendingPut(call, content, write, applied, reject), options?.signal);
-      });
-    });
+    const { runner } = context.parts;
+    const calls = prepared.map(
+      ({ call, content }): BulkCall<PutResult> =>
+        (resolve, reject) => {
+          const applied = (result: PutResult | NotApplied): void => {
+            if (result.applied) resolve(result);
+            else reject(new EdisError('protocol', 'a put without a condition was answered with an unmet one'));
+          };
+          runner.start(new PendingPut(call, content, write, applied, reject), options?.signal);
+        },
+    );
     return runBulk('puts', calls);
   }
 
@@ -196,11 +198,13 @@ export class ByteCalls implements ByteKeyspace {
     const { context } = this;
     const read = context.readParts(options);
     const prepared = listOf(keys, 'keys').map((key) => context.callParts(key, options));
-    const calls = prepared.map((call) => () => {
-      return new Promise<GetResult | undefined>((resolve, reject) => {
-        context.parts.runner.start(new PendingGet(call, read, false, resolve, reject), options?.signal);
-      });
-    });
+    const { runner } = context.parts;
+    const calls = prepared.map(
+      (call): BulkCall<GetResult | undefined> =>
+        (resolve, reject) => {
+          runner.start(new PendingGet(call, read, false, resolve, reject), options?.signal);
+        },
+    );
     return runBulk('gets', calls);
   }
 
