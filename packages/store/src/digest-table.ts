@@ -17,9 +17,12 @@ const fieldsPerSlot = 6;
 /** In the field of the size, which no record comes near: rows are derived from the record. */
 const derivesBit = 1 << 30;
 const initialSlots = 4096;
-/** Fuller than this, searches get long; the table then grows by half. */
+/**
+ * Fuller than this, searches get long; the table then grows by a quarter: the old memory goes with a later garbage
+ * collection only, so that both are resident for a while.
+ */
 const maxLoad = 0.75;
-const growth = 1.5;
+const growth = 1.25;
 
 export class DigestTable implements Digest {
   readonly #maxSlots: number;
