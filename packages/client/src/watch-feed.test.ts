@@ -1,6 +1,6 @@
 import { decodeFeedToken, encodeFeedToken, unreachable } from '@edis/core';
 import fc from 'fast-check';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { systemEnvironment } from './environment.ts';
 import type { WatchEvent } from './query-options.ts';
 import type { WatchFeed } from './watch-feed.ts';
@@ -243,6 +243,10 @@ describe('a slow reader', () => {
   });
 
   test('gets no new stream after one broke before it has room for what comes', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
     const cluster = played(shardOf('s1', 0));
     const feed = cluster.watch();
     const credit = cluster.stream('s1').open?.creditBytes ?? 0;
@@ -250,9 +254,8 @@ describe('a slow reader', () => {
     cluster.stream('s1').changes([change('put', 'a', 1)], { epoch: 1, position: 1 }, credit);
     cluster.stream('s1').changes([change('put', 'b', 2)], { epoch: 1, position: 2 }, 10);
     cluster.stream('s1').die();
-    await new Promise((resolve) => {
-      setTimeout(resolve, 100);
-    });
+    await vi.advanceTimersByTimeAsync(10_000);
+    vi.useRealTimers();
     expect(cluster.hasStream('s1')).toBe(false);
     expect(texts(await take(feed, 2))).toEqual(['put a=v1', 'put b=v2']);
     expect(cluster.stream('s1').open).toMatchObject({ from: { position: { position: 2 } } });
