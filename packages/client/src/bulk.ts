@@ -3,12 +3,12 @@ import { EdisError } from '@edis/core';
 /** Calls that one bulk call has unfinished at once: one full batch, so that it leaves room for others. */
 const maxBulkOperations = 4096;
 
-/** Begins one call of a bulk, which then tells its end by one of both, once. No promise each: they would cost a third. */
+/** Begins one call of a bulk, which tells its end by one of both, once. No promise each: they would cost a third. */
 export type BulkCall<Result> = (resolve: (result: Result) => void, reject: (error: EdisError) => void) => void;
 
 /**
- * Starts prepared calls, a bounded number at a time, and gives their results in order. When some fail, begins no more and
- * rejects after all that were begun have settled: with the first error, and with how many were done.
+ * Starts prepared calls, a bounded number at a time, and gives their results in order. When some fail, begins no more
+ * and rejects after all that were begun have settled: with the first error, and with how many were done.
  */
 export function runBulk<Result>(what: string, calls: readonly BulkCall<Result>[]): Promise<Result[]> {
   return new Promise((resolve, reject) => new BulkRun(what, calls, resolve, reject).start());
