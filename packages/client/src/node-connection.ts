@@ -20,7 +20,7 @@ import {
   type Outcome,
   type ReadCandidate,
 } from '@edis/core';
-import { BatchPace, maxHoldMs, type NodesInUse, type SentBatch } from './batch-pace.ts';
+import { BatchPace, type NodesInUse, type SentBatch } from './batch-pace.ts';
 import type { CancelTimer, Environment } from './environment.ts';
 import { InFlightWindow } from './in-flight-window.ts';
 import type { PendingOperation } from './pending-operation.ts';
@@ -282,7 +282,7 @@ export class NodeConnection implements ReadCandidate {
     const nowMs = this.#environment.nowMs();
     if (this.#inFlightCount === 0) this.#lastHeardMs = nowMs;
     if (!this.#pace.mayLeave(nowMs)) {
-      this.#cancelHold ??= this.#environment.after(maxHoldMs, () => this.#endHold());
+      this.#cancelHold ??= this.#environment.after(this.#pace.holdMs(nowMs), () => this.#endHold());
       return;
     }
     while (this.#state === 'ready' && !this.#blocked) {
