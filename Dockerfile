@@ -15,8 +15,10 @@ RUN npm exec --yes -- pnpm@12.21.0 install --offline --frozen-lockfile --reporte
 
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production
-# Two heaps in place of one per thread: less memory stays resident, nothing is slower.
-ENV MALLOC_ARENA_MAX=2
+# Two heaps in place of one per thread, large blocks given back at once: less stays resident, nothing is slower.
+ENV MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=1048576 MALLOC_TRIM_THRESHOLD_=8388608
+# Half of Node's default for young objects: less memory stays resident at nearly the same speed.
+ENV NODE_OPTIONS=--max-semi-space-size=8
 # Where the roles keep what must survive; mount a volume on it.
 ENV EDIS_DATA=/data
 COPY --from=build /app /app

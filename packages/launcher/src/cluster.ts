@@ -289,14 +289,28 @@ function checkData({ dataDirectory, ephemeral, shards }: ClusterOptions): void {
 
 function childEnvironment(added: Readonly<Record<string, string>> | undefined): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(([name]) => !identityVariables.includes(name));
-  return { ...allocatorEnvironment, ...Object.fromEntries(inherited), ...added };
+  const environment: NodeJS.ProcessEnv = { ...allocatorEnvironment, ...Object.fromEntries(inherited), ...added };
+  const { NODE_OPTIONS: options = '' } = environment;
+  // Behind ours, so that what the user says there wins.
+  return { ...environment, NODE_OPTIONS: `${collectorOptions} ${options}`.trimEnd() };
 }
 
 /**
- * glibc gives each thread of the pool a heap of its own, and what LevelDB frees there stays resident: a tenth of a
- * write shard's memory. Two heaps are no slower. Other allocators ignore it.
+ * What a write shard frees stays resident, a tenth of its memory, unless glibc is told otherwise: two heaps in place of
+ * one per thread, and memory of its own for each block of a MiB or more, which goes back at once (by itself glibc
+ * raises that bound to 32 MiB). Measured no slower. Other allocators ignore it.
  */
-const allocatorEnvironment = { MALLOC_ARENA_MAX: '2' };
+const allocatorEnvironment: NodeJS.ProcessEnv = {
+  MALLOC_ARENA_MAX: '2',
+  MALLOC_MMAP_THRESHOLD_: '1048576',
+  MALLOC_TRIM_THRESHOLD_: '8388608',
+};
+
+/**
+ * V8's young generation may grow to three times this many MiB and keeps it. Half of Node's default costs a load of a
+ * million records a few percent of its speed and leaves a write shard 25 MB smaller.
+ */
+const collectorOptions = '--max-semi-space-size=8';
 
 function count(total: number): number[] {
   return Array.from({ length: total }, (_, index) => index + 1);

@@ -58,6 +58,20 @@ describe('the digest table', () => {
     expect(found).toBe(3072);
   });
 
+  test('a large one is filled evenly and stays complete until one of its parts is nearly full', () => {
+    const table = new DigestTable(200_000 * 24, 7, true);
+    let count = 0;
+    while (table.expect(100)) {
+      for (let index = 0; index < 100; index++, count++) table.set(`key:${count}`, digest(1, count, ~count));
+    }
+    expect(count).toBeGreaterThan(200_000 * 0.67);
+    expect(table.count).toBe(count);
+    for (let index = 0; index < count; index++) {
+      expect(table.find(`key:${index}`) && table.highLane === index, `key:${index}`).toBe(true);
+    }
+    expect(table.bytes).toBeLessThanOrEqual(200_000 * 24);
+  });
+
   test('says before a batch whether it will stay complete', () => {
     const table = new DigestTable(4096 * 24, 1, true);
     expect(table.expect(3000)).toBe(true);

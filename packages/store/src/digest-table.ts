@@ -1,3 +1,5 @@
+import { invariant } from '@edis/core';
+import { DigestPart } from './digest-part.ts';
 import type { Digest } from './record-row.ts';
 import type { RecordKey } from './stored-record.ts';
 
@@ -10,26 +12,24 @@ import type { RecordKey } from './stored-record.ts';
  * the view does not have either. Beyond its bound it goes on as a cache, and the view is asked for the rest.
  *
  * Records are told apart by 96 bits of hash over their key (seeded, so that nobody can choose keys that collide).
+ *
+ * A large table is made of parts that grow one after the other. Grown as a whole it stood still for tens of
+ * milliseconds, and left the memory of its older selves, as much as its own again, to a garbage collection that an
+ * idle process does not run.
  */
 /** Digests of 1.5 million records. */
-export const digestBytesMax: number = 48 * 1024 * 1024;
-const fieldsPerSlot = 6;
-/** In the field of the size, which no record comes near: rows are derived from the record. */
-const derivesBit = 1 << 30;
+export const digestBytesMax: number = 56 * 1024 * 1024;
+/** Bits of the hash that name the part. */
+const partBits = 4;
+/** A table that can not have more slots than this has one part. */
+const undividedSlotsMax = 1 << 17;
 const initialSlots = 4096;
-/**
- * Fuller than this, searches get long; the table then grows by a quarter: the old memory goes with a later garbage
- * collection only, so that both are resident for a while.
- */
-const maxLoad = 0.75;
-const growth = 1.25;
+const bytesPerSlot = 24;
 
 export class DigestTable implements Digest {
-  readonly #maxSlots: number;
+  readonly #parts: readonly DigestPart[];
+  readonly #partShift: number;
   readonly #seed: number;
-  #slots = initialSlots;
-  #fields = new Int32Array(initialSlots * fieldsPerSlot);
-  #count = 0;
   #complete: boolean;
   // Result of #hash.
   #first = 0;
@@ -46,7 +46,14 @@ export class DigestTable implements Digest {
 
   /** @param complete whether the view has no records yet */
   constructor(maxBytes: number, seed: number, complete: boolean) {
-    this.#maxSlots = Math.max(initialSlots, Math.floor(maxBytes / (fieldsPerSlot * 4)));
+    const maxSlots = Math.max(initialSlots, Math.floor(maxBytes / bytesPerSlot));
+    const bits = maxSlots > undividedSlotsMax ? partBits : 0;
+    const count = 1 << bits;
+    this.#partShift = 32 - bits;
+    this.#parts = Array.from(
+      { length: count },
+      (_, index) => new DigestPart(initialSlots / count, Math.floor(maxSlots / count), index / count),
+    );
     this.#seed = seed | 0;
     this.#complete = complete;
   }
@@ -58,23 +65,21 @@ export class DigestTable implements Digest {
 
   /** Announces that many new records: whether the table will have been complete throughout. */
   expect(count: number): boolean {
-    if (this.#count + count + 1 > this.#maxSlots * maxLoad) this.#complete = false;
+    if (this.#complete) this.#complete = this.#parts.every((part) => part.hasRoom(count));
     return this.#complete;
   }
 
   get count(): number {
-    return this.#count;
+    return this.#parts.reduce((sum, part) => sum + part.count, 0);
   }
 
   get bytes(): number {
-    return this.#fields.byteLength;
+    return this.#parts.reduce((sum, part) => sum + part.bytes, 0);
   }
 
   /** Forgets everything, as when another view takes the place of this one. */
   reset(complete: boolean): void {
-    this.#slots = initialSlots;
-    this.#fields = new Int32Array(initialSlots * fieldsPerSlot);
-    this.#count = 0;
+    for (const part of this.#parts) part.clear();
     this.#found = undefined;
     this.#complete = complete;
   }
@@ -82,116 +87,37 @@ export class DigestTable implements Digest {
   /** Whether it has the record; its digest is then set, until the next call. */
   find(recordKey: RecordKey): boolean {
     this.#hash(recordKey);
-    const at = this.#search();
+    const part = this.#part();
+    const at = part.search(this.#first, this.#second, this.#third);
     this.#found = recordKey;
     this.#foundAt = at;
-    const fields = this.#fields;
-    const size = fields[at + 5] ?? 0;
-    if (size === 0) return false;
-    this.size = size & ~derivesBit;
-    this.derives = (size & derivesBit) !== 0;
-    this.highLane = fields[at + 3] ?? 0;
-    this.lowLane = fields[at + 4] ?? 0;
-    return true;
+    return part.read(at, this);
   }
 
-  set(recordKey: RecordKey, { size, highLane, lowLane, derives }: Digest): void {
+  set(recordKey: RecordKey, digest: Digest): void {
     // Most records are looked for just before they are replaced.
     const known = this.#found === recordKey;
     if (!known) this.#hash(recordKey);
-    let at = known ? this.#foundAt : this.#search();
     this.#found = undefined;
-    if ((this.#fields[at + 5] ?? 0) === 0) {
-      if (this.#count + 1 > this.#slots * maxLoad) at = this.#makeRoom();
-      else this.#count++;
-    }
-    this.#put(at, this.#first, this.#second, this.#third, highLane, lowLane, derives ? size | derivesBit : size);
+    const part = this.#part();
+    const at = known ? this.#foundAt : part.search(this.#first, this.#second, this.#third);
+    if (!part.put(at, this.#first, this.#second, this.#third, digest)) this.#complete = false;
   }
 
   delete(recordKey: RecordKey): void {
     this.#found = undefined;
     this.#hash(recordKey);
-    const at = this.#search();
-    if ((this.#fields[at + 5] ?? 0) === 0) return;
-    this.#count--;
-    this.#close(at);
+    const part = this.#part();
+    part.remove(part.search(this.#first, this.#second, this.#third));
   }
 
-  /** A place for the record that was hashed last: in a larger table, or in place of another record. */
-  #makeRoom(): number {
-    if (this.#slots < this.#maxSlots) {
-      const { first, second, third } = { first: this.#first, second: this.#second, third: this.#third };
-      this.#grow(Math.min(this.#maxSlots, Math.ceil(this.#slots * growth)));
-      this.#first = first;
-      this.#second = second;
-      this.#third = third;
-      this.#count++;
-      return this.#search();
-    }
-    // The next record behind its first slot goes.
-    this.#complete = false;
-    let victim = this.#home(this.#first);
-    while ((this.#fields[victim + 5] ?? 0) === 0) victim = (victim + fieldsPerSlot) % this.#fields.length;
-    this.#close(victim);
-    return this.#search();
-  }
-
-  #grow(slots: number): void {
-    const old = this.#fields;
-    this.#slots = slots;
-    this.#fields = new Int32Array(slots * fieldsPerSlot);
-    for (let at = 0; at < old.length; at += fieldsPerSlot) {
-      const size = old[at + 5] ?? 0;
-      if (size === 0) continue;
-      this.#first = old[at] ?? 0;
-      this.#second = old[at + 1] ?? 0;
-      this.#third = old[at + 2] ?? 0;
-      const to = this.#search();
-      this.#put(to, this.#first, this.#second, this.#third, old[at + 3] ?? 0, old[at + 4] ?? 0, size);
-    }
-  }
-
-  #put(at: number, first: number, second: number, third: number, high: number, low: number, size: number): void {
-    const fields = this.#fields;
-    fields[at] = first;
-    fields[at + 1] = second;
-    fields[at + 2] = third;
-    fields[at + 3] = high;
-    fields[at + 4] = low;
-    fields[at + 5] = size;
-  }
-
-  /** The slot of the record that was hashed last, or the free one where its search ends. */
-  #search(): number {
-    const fields = this.#fields;
-    const end = fields.length;
-    let at = this.#home(this.#first);
-    while ((fields[at + 5] ?? 0) !== 0) {
-      if (fields[at] === this.#first && fields[at + 1] === this.#second && fields[at + 2] === this.#third) return at;
-      at += fieldsPerSlot;
-      if (at === end) at = 0;
-    }
-    return at;
-  }
-
-  #home(first: number): number {
-    return Math.floor(((first >>> 0) / 0x1_0000_0000) * this.#slots) * fieldsPerSlot;
-  }
-
-  /** Frees a slot and moves up those behind it whose search would otherwise end there. */
-  #close(freed: number): void {
-    const fields = this.#fields;
-    const end = fields.length;
-    let hole = freed;
-    for (let at = (hole + fieldsPerSlot) % end; (fields[at + 5] ?? 0) !== 0; at = (at + fieldsPerSlot) % end) {
-      const home = this.#home(fields[at] ?? 0);
-      const distanceFromHome = (at - home + end) % end;
-      const distanceFromHole = (at - hole + end) % end;
-      if (distanceFromHome < distanceFromHole) continue;
-      fields.copyWithin(hole, at, at + fieldsPerSlot);
-      hole = at;
-    }
-    fields.fill(0, hole, hole + fieldsPerSlot);
+  /** The part of the record that was hashed last. Its bits are not those that find the slot. */
+  #part(): DigestPart {
+    // A shift by 32 is one by 0: an undivided table must not come here with bits.
+    const index = this.#parts.length === 1 ? 0 : Math.imul(this.#second, 0x9e3779b1) >>> this.#partShift;
+    const part = this.#parts[index];
+    invariant(part !== undefined, 'the bits of a hash name a part');
+    return part;
   }
 
   #hash(recordKey: RecordKey): void {

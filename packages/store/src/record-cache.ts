@@ -18,21 +18,11 @@ import { compactValue, contentBytes } from './stored-record.ts';
 /** Map slot and places in the library's five lists; measured on Node 20. */
 const slotOverheadBytes = 80;
 
-/** A record that is kept as an object, with its boxed version, costs as much more; one that is packed, its holder. */
+/** A record that is kept as an object, with its boxed version, costs as much more. */
 const objectOverheadBytes = 90;
-const holderOverheadBytes = 32;
 /** With what it costs once it is read; the metadata itself then counts twice. */
 const loggedOverheadBytes = 160;
 const noBytes = Buffer.alloc(0);
-
-/** Holds a packed record, so that a newer one of the same size can take its place without the library's bookkeeping. */
-class PackedHolder {
-  packed: PackedRecord;
-
-  constructor(packed: PackedRecord) {
-    this.packed = packed;
-  }
-}
 
 /** Holds a record as it was logged, metadata encoded: most are written again before they are read. */
 class LoggedHolder {
@@ -65,7 +55,7 @@ function fault(what: string): EdisError {
   return new EdisError('internal', `the metadata of a cached record cannot be read: ${what}`);
 }
 
-type Holder = PackedHolder | LoggedHolder | StoredRecord;
+type Holder = PackedRecord | LoggedHolder | StoredRecord;
 
 /** From this share of its budget on it counts as full: the next record might push another one out. */
 const fullShare = 0.98;
@@ -112,7 +102,7 @@ export class RecordCache {
   peekDerivation(recordKey: RecordKey): Derivation | undefined {
     const held = this.#records.peek(recordKey);
     if (held === undefined) return undefined;
-    if (held instanceof PackedHolder) return { bytes: noBytes, start: 0, end: 0, expiresAtMs: 0 };
+    if (typeof held === 'string') return { bytes: noBytes, start: 0, end: 0, expiresAtMs: 0 };
     const bytes =
       held instanceof LoggedHolder
         ? Buffer.from(held.encodedMetadata, 'latin1')
@@ -124,17 +114,11 @@ export class RecordCache {
 
   set(recordKey: RecordKey, keyspace: number, record: StoredRecord): void {
     const packed = this.#packer.pack(record);
-    const older = this.#records.peek(recordKey);
-    if (packed !== undefined && older instanceof PackedHolder && older.packed.length === packed.length) {
-      older.packed = packed;
-      return;
-    }
     const contentSize = slotOverheadBytes + contentBytes(recordKey, keyspace, record.value, record.metadata);
     if (packed === undefined) {
       this.#records.set(recordKey, record, { size: contentSize + objectOverheadBytes });
     } else {
-      const size = contentSize + holderOverheadBytes + packed.length - record.value.length;
-      this.#records.set(recordKey, new PackedHolder(packed), { size });
+      this.#records.set(recordKey, packed, { size: contentSize + packed.length - record.value.length });
     }
   }
 
@@ -147,7 +131,7 @@ export class RecordCache {
   }
 
   #unpacked(record: Holder | undefined): StoredRecord | undefined {
-    if (record instanceof PackedHolder) return this.#packer.unpack(record.packed);
+    if (typeof record === 'string') return this.#packer.unpack(record);
     return record instanceof LoggedHolder ? record.record() : record;
   }
 
