@@ -36,7 +36,7 @@ export function floorOf(section: SectionName, operation: string, callers: number
 }
 
 /** A write shard that has loaded the large key set keeps its resident memory below this; one under overload, too. */
-export const residentBytesMax = 600 * 1024 * 1024;
+export const residentBytesMax = 600_000_000;
 
 /** A new replica has the large key set and serves within this. */
 export const firstSyncMsMax = 20_000;

@@ -21,7 +21,7 @@ const greedyCallers = 4096;
 const leadMs = 300;
 /** A 99th percentile needs more rounds than a throughput does. */
 const extraRounds = 2;
-const mib = 1024 * 1024;
+const megabyte = 1_000_000;
 
 type Load = 'alone' | 'tenfold' | 'flood';
 const loads: readonly Load[] = ['alone', 'tenfold', 'flood'];
@@ -103,9 +103,9 @@ function overloadGauges(
       kind: 'below',
       limit: queueOperationsMax + 1,
     }),
-    gauge("peak of the shard's resident memory", monitor.peakResidentBytes / mib, 'MiB', {
+    gauge("peak of the shard's resident memory", monitor.peakResidentBytes / megabyte, 'MB', {
       kind: 'below',
-      limit: residentBytesMax / mib,
+      limit: residentBytesMax / megabyte,
     }),
   ];
 }
