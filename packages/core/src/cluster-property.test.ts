@@ -23,6 +23,7 @@ const action = fc.oneof(
       shard: fc.constantFrom('', '', '', 's1', 's2', 's5'),
       incarnation: fc.nat(3),
       seenEpoch: fc.nat(6),
+      promisedEpoch: fc.nat(6),
       port: fc.integer({ min: 1, max: 2 }),
     }),
   },
@@ -32,6 +33,33 @@ const action = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('leave' as const), session: fc.nat(7) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('disconnect' as const), session: fc.nat(7) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant('promise' as const),
+      session: fc.nat(7),
+      answer: fc.constantFrom('promised' as const, 'promised' as const, 'declined' as const, 'outdated' as const),
+      position: fc.nat(3),
+      witness: fc.boolean(),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('propose' as const),
+      session: fc.nat(7),
+      change: fc.constantFrom('add' as const, 'remove' as const),
+      store: fc.nat(8),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('promote' as const),
+      shard: fc.constantFrom('s1', 's2'),
+      isUnsafe: fc.boolean(),
+    }),
+  },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -65,6 +93,8 @@ class Model {
   /** The map of a watcher, which gets a whole one when info was restarted. */
   private seen: Topology | undefined;
   private readonly epochs = new Map<string, number>();
+  /** The epoch that each session was asked to promise last. */
+  private readonly asked = new Map<number, number>();
   private readonly keyspaceIds = new Map<number, { readonly name: string; dropped: boolean }>();
 
   constructor() {
@@ -76,6 +106,9 @@ class Model {
       initialShards,
       reportMs: 500,
       deadAfterMs,
+      leaseMs: 2000,
+      rollCallMs: 4000,
+      fencing: 0,
       self: { node: 'info', endpoints: [{ network: '', address: 'info:1' }], host: '', pid: initialShards },
       newCluster: 'c',
       state: this.durable,
@@ -108,27 +141,34 @@ class Model {
       this.take(cluster.onDropKeyspace(1, step.name));
       return;
     }
+    if (step.kind === 'promote') {
+      const { shard, isUnsafe } = step;
+      this.take(cluster.onPromote({ shard, node: '', isUnsafe }, this.nowMs).effects);
+      return;
+    }
     const session = this.sessions.get(step.session) ?? -1;
-    if (step.kind === 'report') {
+    if (step.kind === 'promise' || step.kind === 'propose') {
+      this.say(session, step);
+    } else if (step.kind === 'report') {
       const at = { epoch: 1, position: 1 };
       const report = { lastEntry: at, applied: at, lagEntries: 0, lagMs: 0, recordCount: 0, operationsPerSecond: 0 };
       this.take(cluster.onReport(session, { ...report, serving: step.serving }, this.nowMs));
     } else if (step.kind === 'leave') {
-      this.take(cluster.onLeave(session));
+      this.take(cluster.onLeave(session, this.nowMs));
     } else if (step.kind === 'disconnect') {
       this.sessions.delete(step.session);
-      this.take(cluster.onDisconnect(session));
+      this.take(cluster.onDisconnect(session, this.nowMs));
     } else {
       this.register(step);
     }
   }
 
   private register(step: Extract<Action, { kind: 'register' }>): void {
-    this.take(this.cluster.onDisconnect(this.sessions.get(step.session) ?? -1));
+    this.take(this.cluster.onDisconnect(this.sessions.get(step.session) ?? -1, this.nowMs));
     const session = ++this.nextSession;
     this.sessions.set(step.session, session);
     this.cluster.onOpen(session, this.nowMs);
-    const { role, shard, incarnation, seenEpoch } = step;
+    const { role, shard, incarnation, seenEpoch, promisedEpoch } = step;
     const registration = {
       node: `n${step.node}`,
       store: `d${step.store}`,
@@ -137,16 +177,24 @@ class Model {
       lastEntry: { epoch: 0, position: 0 },
       host: '',
       pid: 0,
-      ...{ role, shard, incarnation, seenEpoch },
+      ...{ role, shard, incarnation, seenEpoch, promisedEpoch },
     };
-    const effects = this.cluster.onRegister(session, registration, this.nowMs);
-    this.take(effects);
-    const configuration = effects.findLast(
-      (effect) => effect.kind === 'send' && effect.message.kind === 'configuration' && effect.session === session,
-    );
-    if (configuration?.kind !== 'send' || configuration.message.kind !== 'configuration') return;
-    const { primary, epoch } = configuration.message.configuration;
-    if (primary === registration.store) expect(epoch).toBeGreaterThanOrEqual(seenEpoch);
+    this.take(this.cluster.onRegister(session, registration, this.nowMs));
+  }
+
+  /** A store says what it was asked, or something else. */
+  private say(session: number, step: Extract<Action, { kind: 'promise' | 'propose' }>): void {
+    if (step.kind === 'promise') {
+      const { answer: kind, position, witness } = step;
+      const promisedEpoch = this.asked.get(session) ?? 0;
+      const answer = { kind, promisedEpoch, lastEntry: { epoch: 1, position }, witness };
+      this.take(this.cluster.onMessage(session, { kind: 'promise', answer }, this.nowMs));
+    } else {
+      const { change } = step;
+      const epoch = this.cluster.state.records[0]?.epoch ?? 0;
+      const proposal = { epoch, change, store: `d${step.store}` };
+      this.take(this.cluster.onMessage(session, { kind: 'propose', proposal }, this.nowMs));
+    }
   }
 
   private take(effects: readonly ClusterEffect[]): void {
@@ -165,6 +213,8 @@ class Model {
         this.seen = effect.topology;
       } else if (effect.kind === 'reply') {
         this.checkReply(effect.reply);
+      } else if (effect.kind === 'send' && effect.message.kind === 'prepare') {
+        this.asked.set(effect.session, effect.message.prepare.epoch);
       } else if (effect.kind === 'send' && effect.message.kind === 'configuration') {
         const { shard, epoch } = effect.message.configuration;
         expect(this.durable?.records.find((record) => record.shard === shard)?.epoch).toBe(epoch);

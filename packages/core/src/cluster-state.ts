@@ -3,7 +3,7 @@ import { defaultKeyspaceSettings, keyspaceNameFault, keyspaceSettingsFault } fro
 import { defaultKeyspaceId, defaultKeyspaceName, slotCount } from './limits.ts';
 import type { Configuration } from './node-message.ts';
 import { planFormation } from './planner.ts';
-import type { ClusterId, Endpoint, Member, Shard, ShardId, StoreId, Topology } from './topology.ts';
+import type { ClusterId, Endpoint, InfoNode, Member, Shard, ShardId, StoreId, Topology } from './topology.ts';
 import { checkTopology } from './topology-change.ts';
 
 /** Which process of a store registered last; 0: unknown. */
@@ -15,9 +15,14 @@ export interface StoreIncarnation {
 /** Who may do what in a shard: info's durable record, one per shard. */
 export interface ShardRecord {
   readonly shard: ShardId;
+  /** Rises at each change of the primary or of the members. */
   readonly epoch: number;
+  /** Epoch in which the primary was promoted. */
+  readonly primarySince: number;
   readonly primary: StoreId;
-  /** Stores that count for quorum; a follower is none until membership changes exist. */
+  /** The process that was promoted: a restarted one must be promoted anew. 0: unknown. */
+  readonly primaryIncarnation: number;
+  /** Stores that count for quorum, leases and promises. */
   readonly members: readonly StoreId[];
   readonly quorum: number;
   /** 1 + the highest number of replicas that the shard ever had. */
@@ -84,6 +89,11 @@ export function incarnationOf(record: ShardRecord, store: StoreId): number {
   return record.incarnations.find((entry) => entry.store === store)?.incarnation ?? 0;
 }
 
+/** The primary's process is not the one that was promoted. */
+export function isPrimaryNew(record: ShardRecord): boolean {
+  return incarnationOf(record, record.primary) !== record.primaryIncarnation;
+}
+
 /** Puts a shard and its record in the place of their namesakes, or at the end. */
 export function withShard(state: ClusterState, shard: Shard, record: ShardRecord): ClusterState {
   const index = state.topology.shards.findIndex((candidate) => candidate.shard === shard.shard);
@@ -134,6 +144,60 @@ export interface MemberEntry {
   readonly incarnation: number;
 }
 
+/** The shard under another primary, from an epoch on. */
+export function withPrimary(
+  state: ClusterState,
+  shardId: ShardId,
+  change: { readonly epoch: number; readonly primary: StoreId; readonly members: readonly StoreId[] },
+): ClusterState {
+  const index = state.topology.shards.findIndex((candidate) => candidate.shard === shardId);
+  const shard = state.topology.shards[index];
+  const record = state.records[index];
+  if (shard === undefined || record === undefined) return state;
+  const { epoch, primary, members } = change;
+  const roles = shard.members.map((member): Member => {
+    if (member.store === primary) return { ...member, role: 'primary' };
+    return member.role === 'primary' ? { ...member, role: 'replica' } : member;
+  });
+  return withShard(
+    state,
+    { ...shard, epoch, primary, members: roles, voters: members },
+    {
+      ...record,
+      epoch,
+      primarySince: epoch,
+      primary,
+      primaryIncarnation: incarnationOf(record, primary),
+      members,
+      quorum: quorumOf(members.length),
+    },
+  );
+}
+
+/** The shard with other members, under the same primary. */
+export function withVoters(
+  state: ClusterState,
+  shardId: ShardId,
+  epoch: number,
+  members: readonly StoreId[],
+): ClusterState {
+  const index = state.topology.shards.findIndex((candidate) => candidate.shard === shardId);
+  const shard = state.topology.shards[index];
+  const record = state.records[index];
+  if (shard === undefined || record === undefined) return state;
+  const configuredSize = Math.max(record.configuredSize, members.length);
+  return withShard(
+    state,
+    { ...shard, epoch, configuredSize, voters: members },
+    { ...record, epoch, members, quorum: quorumOf(members.length), configuredSize },
+  );
+}
+
+/** Each two quorums of a group have a member in common. */
+export function quorumOf(memberCount: number): number {
+  return Math.floor(memberCount / 2) + 1;
+}
+
 /** Forgets a replica. */
 export function withoutMember(state: ClusterState, place: Place): ClusterState {
   const { shard, record, member } = place;
@@ -172,29 +236,40 @@ function sameMember(left: Member, right: Member): boolean {
   );
 }
 
-export function sameEndpoints(left: readonly Endpoint[], right: readonly Endpoint[]): boolean {
+function sameEndpoints(left: readonly Endpoint[], right: readonly Endpoint[]): boolean {
   return (
     left.length === right.length &&
     left.every(({ network, address }, index) => right[index]?.network === network && right[index]?.address === address)
   );
 }
 
+export function sameInfo(left: InfoNode, right: InfoNode): boolean {
+  return (
+    left.node === right.node &&
+    left.host === right.host &&
+    left.pid === right.pid &&
+    sameEndpoints(left.endpoints, right.endpoints)
+  );
+}
+
 /** What the nodes of a shard are told. */
-export function configurationOf(state: ClusterState, shardId: ShardId): Configuration | undefined {
+export function configurationOf(state: ClusterState, shardId: ShardId, leaseMs: number): Configuration | undefined {
   const index = state.topology.shards.findIndex((candidate) => candidate.shard === shardId);
   const shard = state.topology.shards[index];
   const record = state.records[index];
   const primary = shard?.members.find((member) => member.store === record?.primary);
   if (record === undefined || primary === undefined) return undefined;
-  const { epoch, members, quorum, configuredSize } = record;
+  const { epoch, primarySince, members, quorum, configuredSize } = record;
   return {
     shard: shardId,
     epoch,
+    primarySince,
     primary: primary.store,
     members,
     quorum,
     configuredSize,
     primaryEndpoints: primary.endpoints,
+    leaseMs,
   };
 }
 
@@ -202,6 +277,7 @@ export function sameConfiguration(left: Configuration | undefined, right: Config
   if (left === undefined || right === undefined) return left === right;
   return (
     left.epoch === right.epoch &&
+    left.primarySince === right.primarySince &&
     left.primary === right.primary &&
     left.configuredSize === right.configuredSize &&
     left.quorum === right.quorum &&
@@ -226,12 +302,15 @@ export function checkClusterState(state: ClusterState): void {
     invariant(
       record.epoch === shard.epoch &&
         record.primary === shard.primary &&
-        record.configuredSize === shard.configuredSize,
+        record.configuredSize === shard.configuredSize &&
+        record.members.length === shard.voters.length &&
+        record.members.every((store, place) => shard.voters[place] === store),
       `topology and record of ${shard.shard} agree`,
     );
+    invariant(record.primarySince <= record.epoch, `the primary of ${shard.shard} was promoted in no later epoch`);
     invariant(record.members.includes(record.primary), `the primary of ${shard.shard} is one of its members`);
     invariant(
-      record.quorum === Math.floor(record.members.length / 2) + 1,
+      record.quorum === quorumOf(record.members.length),
       `the quorum of ${shard.shard} is a majority of its members`,
     );
     const stores = new Set(shard.members.map((member) => member.store));

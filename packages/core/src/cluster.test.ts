@@ -1,21 +1,26 @@
 import { describe, expect, test } from 'vitest';
 import type { ClusterEffect, SessionId } from './cluster.ts';
-import { Cluster, waitsFor } from './cluster.ts';
-import type { ClusterState } from './cluster-state.ts';
+import { Cluster } from './cluster.ts';
+import type { ClusterState, ShardRecord } from './cluster-state.ts';
 import { checkClusterState } from './cluster-state.ts';
 import type {
   Configuration,
   InfoMessage,
   KeyspaceReply,
+  NodeMessage,
   NodeReport,
+  Prepare,
   RefusalCause,
   Registration,
 } from './node-message.ts';
+import type { Position } from './operation.ts';
 import type { Member, Topology } from './topology.ts';
 import { applyDelta } from './topology-change.ts';
 
 const reportMs = 500;
 const deadAfterMs = 3000;
+const leaseMs = 2000;
+const rollCallMs = 30_000;
 
 function registration(node: string, change: Partial<Registration> = {}): Registration {
   return {
@@ -30,6 +35,7 @@ function registration(node: string, change: Partial<Registration> = {}): Registr
     host: 'machine',
     pid: 42,
     incarnation: 1,
+    promisedEpoch: 0,
     ...change,
   };
 }
@@ -67,6 +73,9 @@ class Shell {
       initialShards,
       reportMs,
       deadAfterMs,
+      leaseMs,
+      rollCallMs,
+      fencing: 0,
       self: { node: 'info', endpoints: [{ network: '', address: 'info:7400' }], host: 'machine', pid: 1 },
       newCluster: 'cluster-1',
       state: this.durable,
@@ -86,7 +95,8 @@ class Shell {
         if (this.watched !== undefined) expect(applyDelta(this.watched, effect.delta)).toEqual(effect.topology);
         this.watched = effect.topology;
       } else if (effect.kind === 'send') {
-        expect(this.durable).toBe(this.cluster.state);
+        const isNewest = effects.indexOf(effect) > effects.findLastIndex((candidate) => candidate.kind === 'persist');
+        if (isNewest) expect(this.durable).toBe(this.cluster.state);
         this.messagesOf(effect.session).push(effect.message);
       } else if (effect.kind === 'reply') {
         expect(this.durable).toBe(this.cluster.state);
@@ -115,7 +125,7 @@ class Shell {
   }
 
   disconnect(session: SessionId): void {
-    this.run(this.cluster.onDisconnect(session));
+    this.run(this.cluster.onDisconnect(session, this.nowMs));
   }
 
   /** Time goes by in steps as short as info's own. */
@@ -140,6 +150,39 @@ class Shell {
       if (member !== undefined) return { ...member, shard: shard.shard, epoch: shard.epoch };
     }
     return undefined;
+  }
+
+  say(session: SessionId, message: NodeMessage): void {
+    this.run(this.cluster.onMessage(session, message, this.nowMs));
+  }
+
+  /** What the session was asked to promise last. */
+  askedOf(session: SessionId): Prepare | undefined {
+    const message = this.messagesOf(session).findLast((candidate) => candidate.kind === 'prepare');
+    return message?.kind === 'prepare' ? message.prepare : undefined;
+  }
+
+  /** It promises what it was asked. */
+  promise(session: SessionId, lastEntry: Position = { epoch: 1, position: 1 }, witness = true): void {
+    const promisedEpoch = this.askedOf(session)?.epoch ?? 0;
+    this.say(session, { kind: 'promise', answer: { kind: 'promised', promisedEpoch, lastEntry, witness } });
+  }
+
+  /** One shard, whose primary w1 has made the replicas members. */
+  group(...replicas: readonly string[]): readonly SessionId[] {
+    const primary = this.register('w1');
+    this.report(primary);
+    const sessions = replicas.map((node) => this.register(node, { role: 'read-shard', shard: 's1' }));
+    for (const [index, node] of replicas.entries()) {
+      this.report(sessions[index] ?? 0);
+      const epoch = this.cluster.state.records[0]?.epoch ?? 0;
+      this.say(primary, { kind: 'propose', proposal: { epoch, change: 'add', store: `store-${node}` } });
+    }
+    return [primary, ...sessions];
+  }
+
+  get record(): ShardRecord | undefined {
+    return this.cluster.state.records[0];
   }
 
   refusalOf(session: SessionId): RefusalCause | undefined {
@@ -168,11 +211,13 @@ describe('forming', () => {
       {
         shard: 's1',
         epoch: 1,
+        primarySince: 1,
         primary: 'store-w1',
         members: ['store-w1'],
         quorum: 1,
         configuredSize: 1,
         primaryEndpoints: [{ network: '', address: 'w1:7410' }],
+        leaseMs,
       },
     ]);
   });
@@ -182,11 +227,11 @@ describe('forming', () => {
     shell.register('w1');
     shell.register('w2');
     expect(shell.topology.formed).toBe(false);
-    expect(waitsFor(shell.topology)).toEqual(['waits for 1 of 3 write shards']);
+    expect(shell.cluster.waitsFor()).toEqual(['waits for 1 of 3 write shards']);
     shell.register('w3');
     expect(shell.topology.formed).toBe(true);
     expect(shell.topology.keyspaces[0]?.slots.map((range) => range.shard)).toEqual(['s1', 's2', 's3']);
-    expect(waitsFor(shell.topology)).toEqual([]);
+    expect(shell.cluster.waitsFor()).toEqual([]);
   });
 
   test('a write shard that comes later is a new shard without slots', () => {
@@ -208,40 +253,49 @@ describe('forming', () => {
 });
 
 describe('epochs', () => {
-  test('a restarted primary gets a new epoch, and its followers the new configuration', () => {
+  test('a restarted primary is promoted into a new epoch by its own promise, and its followers learn of it', () => {
     const shell = new Shell();
     const [w1] = shell.form();
     const r1 = shell.register('r1', { role: 'read-shard', shard: 's1' });
     if (w1 !== undefined) shell.disconnect(w1);
     const again = shell.register('w1', { incarnation: 2, seenEpoch: 1, shard: 's1', cluster: 'cluster-1' });
-    expect(shell.configurationsOf(again).map((configuration) => configuration.epoch)).toEqual([2]);
-    expect(shell.configurationsOf(r1).at(-1)?.epoch).toBe(2);
+    // With the configuration of the process before it, it would lead again.
+    expect(shell.configurationsOf(again)).toEqual([]);
+    expect(shell.askedOf(again)).toEqual({ epoch: 2, preferred: 'store-w1', releasedBy: '' });
+    shell.promise(again);
+    expect(shell.configurationsOf(again)).toMatchObject([{ epoch: 2, primarySince: 2, primary: 'store-w1' }]);
+    expect(shell.configurationsOf(r1).at(-1)).toMatchObject({ epoch: 2, primarySince: 2 });
+  });
+
+  test('nothing that changes meanwhile shows a restarted primary its old configuration', () => {
+    const shell = new Shell();
+    shell.form();
+    const r1 = shell.register('r1', { role: 'read-shard', shard: 's1' });
+    const again = shell.register('w1', { incarnation: 2 });
+    shell.report(r1, { serving: true });
+    expect(shell.configurationsOf(r1).at(-1)).toMatchObject({ epoch: 1, configuredSize: 2 });
+    expect(shell.configurationsOf(again)).toEqual([]);
   });
 
   test('a process that only connects again keeps its epoch, also when info was restarted between', () => {
     const shell = new Shell();
     shell.form();
-    shell.register('w1', { seenEpoch: 1 });
+    const first = shell.register('w1', { seenEpoch: 1 });
     shell.restart();
-    shell.register('w1', { seenEpoch: 1 });
+    const second = shell.register('w1', { seenEpoch: 1 });
     expect(shell.memberOf('w1')?.epoch).toBe(1);
+    expect([first, second].map((session) => shell.askedOf(session))).toEqual([undefined, undefined]);
   });
 
-  test('the epoch is above the highest that the node has seen', () => {
+  test('the epoch is above the highest that a node has seen or promised', () => {
     const shell = new Shell();
     shell.register('w1', { seenEpoch: 7, shard: 's1' });
     expect(shell.memberOf('w1')?.epoch).toBe(8);
-    shell.register('w1', { seenEpoch: 20, shard: 's1' });
+    // Info was set up again from an older copy of its data.
+    shell.promise(shell.register('w1', { seenEpoch: 20, shard: 's1' }));
     expect(shell.memberOf('w1')?.epoch).toBe(21);
-    shell.register('w1', { seenEpoch: 21, lastEntry: { epoch: 30, position: 5 }, incarnation: 2 });
+    shell.promise(shell.register('w1', { seenEpoch: 21, promisedEpoch: 30 }));
     expect(shell.memberOf('w1')?.epoch).toBe(31);
-  });
-
-  test('a process without an incarnation counts as restarted each time', () => {
-    const shell = new Shell();
-    shell.register('w1', { incarnation: 0 });
-    shell.register('w1', { incarnation: 0 });
-    expect(shell.memberOf('w1')?.epoch).toBe(2);
   });
 
   test('a second registration of a store replaces the first session, whose end changes nothing', () => {
@@ -261,7 +315,6 @@ describe('refusals', () => {
     ['a store that belongs to another shard', 'other-shard', 'w1', { shard: 's2' }],
     ['the name of a living node', 'name-taken', 'w1', { store: 'another' }],
     ['a shard that does not exist', 'no-such-shard', 'r9', { role: 'read-shard', shard: 's9' }],
-    ["a primary's store as a read shard", 'invalid', 'w1', { role: 'read-shard' }],
     ['an empty name', 'invalid', '', {}],
     ['a name that is too long', 'invalid', 'x'.repeat(129), {}],
     ['an empty store id', 'invalid', 'w9', { store: '' }],
@@ -281,13 +334,6 @@ describe('refusals', () => {
     expect(shell.cluster.state).toBe(before);
   });
 
-  test('the store of a replica cannot start as a write shard', () => {
-    const shell = new Shell();
-    shell.form();
-    shell.register('r1', { role: 'read-shard' });
-    expect(shell.refusalOf(shell.register('r1'))).toBe('shard-taken');
-  });
-
   test('a read shard that asks for no shard waits until the cluster is formed', () => {
     const shell = new Shell();
     shell.register('w1');
@@ -300,7 +346,7 @@ describe('refusals', () => {
     shell.cluster.onOpen(100, 0);
     shell.report(100);
     shell.cluster.onOpen(101, 0);
-    shell.run(shell.cluster.onLeave(101));
+    shell.run(shell.cluster.onLeave(101, 0));
     const twice = shell.register('w1');
     shell.run(shell.cluster.onRegister(twice, registration('w1'), 0));
     expect(shell.ended).toEqual([100, 101, twice]);
@@ -368,7 +414,7 @@ describe('read shards', () => {
     const shell = new Shell();
     shell.form();
     const session = shell.register('r1', { role: 'read-shard' });
-    shell.run(shell.cluster.onLeave(session));
+    shell.run(shell.cluster.onLeave(session, shell.nowMs));
     shell.report(session);
     expect(shell.memberOf('r1')).toMatchObject({ shard: 's1', alive: false });
   });
@@ -410,7 +456,7 @@ describe('liveness', () => {
     }
     expect(shell.memberOf('w1')?.alive).toBe(false);
     expect(shell.memberOf('w2')?.alive).toBe(true);
-    expect(waitsFor(shell.topology)).toEqual(['shard s1 waits for its write shard w1']);
+    expect(shell.cluster.waitsFor()).toEqual(['shard s1 waits for its primary w1']);
     if (w1 !== undefined) shell.report(w1);
     expect(shell.memberOf('w1')?.alive).toBe(true);
     expect(shell.ended).toEqual([]);
@@ -447,5 +493,224 @@ describe('liveness', () => {
     shell.register('w1', { endpoints });
     expect(shell.topology.revision).toBe(revision + 1);
     expect(shell.configurationsOf(r1).at(-1)).toMatchObject({ primaryEndpoints: endpoints, epoch: 1 });
+  });
+});
+
+describe('places', () => {
+  test('a store keeps its place, whichever binary it is started with', () => {
+    const shell = new Shell(1);
+    const [, r1] = shell.group('r1');
+    shell.disconnect(r1 ?? 0);
+    const asWriteShard = shell.register('r1', { role: 'write-shard', incarnation: 2 });
+    expect(shell.refusalOf(asWriteShard)).toBeUndefined();
+    expect(shell.memberOf('r1')).toMatchObject({ shard: 's1', role: 'learner' });
+    const asReadShard = shell.register('w1', { role: 'read-shard', incarnation: 2 });
+    expect(shell.refusalOf(asReadShard)).toBeUndefined();
+    expect(shell.askedOf(asReadShard)).toMatchObject({ preferred: 'store-w1' });
+    expect(shell.record).toMatchObject({ primary: 'store-w1', members: ['store-w1', 'store-r1'] });
+  });
+
+  test('an emptied directory of a former primary takes its place as a learner, not a new shard', () => {
+    const shell = new Shell(1);
+    const [w1, r1] = shell.group('r1');
+    shell.disconnect(w1 ?? 0);
+    shell.promise(r1 ?? 0);
+    expect(shell.record?.primary).toBe('store-r1');
+    shell.register('w1', { store: 'emptied' });
+    expect(shell.memberOf('w1')).toMatchObject({ shard: 's1', role: 'learner', store: 'emptied' });
+    // What it was is still a member, until the primary has removed it: its data may be what a quorum rests on.
+    expect(shell.record?.members).toEqual(['store-w1', 'store-r1']);
+  });
+
+  test('an emptied directory never takes the place of the primary that the shard waits for', () => {
+    const shell = new Shell(1);
+    const w1 = shell.register('w1');
+    shell.disconnect(w1);
+    shell.register('w1', { store: 'emptied' });
+    expect(shell.record?.primary).toBe('store-w1');
+    expect(shell.refusalOf(shell.register('w9', { store: 'other', shard: 's1' }))).toBe('shard-taken');
+  });
+});
+
+describe('members', () => {
+  test('are changed by the primary alone, one at a time, in the epoch that it knows', () => {
+    const shell = new Shell(1);
+    const [w1, r1] = shell.group('r1');
+    expect(shell.record).toMatchObject({ epoch: 2, primarySince: 1, members: ['store-w1', 'store-r1'], quorum: 2 });
+    const refused: readonly [number | undefined, NodeMessage][] = [
+      [r1, { kind: 'propose', proposal: { epoch: 2, change: 'remove', store: 'store-w1' } }],
+      [w1, { kind: 'propose', proposal: { epoch: 1, change: 'remove', store: 'store-r1' } }],
+      [w1, { kind: 'propose', proposal: { epoch: 2, change: 'remove', store: 'store-w1' } }],
+      [w1, { kind: 'propose', proposal: { epoch: 2, change: 'add', store: 'store-r1' } }],
+      [w1, { kind: 'propose', proposal: { epoch: 2, change: 'add', store: 'unknown' } }],
+    ];
+    for (const [session, message] of refused) {
+      shell.say(session ?? 0, message);
+      expect(shell.messagesOf(session ?? 0).at(-1)?.kind).toBe('proposal-refused');
+    }
+    expect(shell.record?.epoch).toBe(2);
+    shell.say(w1 ?? 0, { kind: 'propose', proposal: { epoch: 2, change: 'remove', store: 'store-r1' } });
+    expect(shell.record).toMatchObject({ epoch: 3, primarySince: 1, members: ['store-w1'], quorum: 1 });
+    expect(shell.configurationsOf(r1 ?? 0).at(-1)).toMatchObject({ epoch: 3, members: ['store-w1'] });
+  });
+
+  test('are never changed while another primary is looked for', () => {
+    const shell = new Shell(1);
+    const [w1, r1] = shell.group('r1');
+    shell.disconnect(w1 ?? 0);
+    const again = shell.register('w1');
+    expect(shell.askedOf(r1 ?? 0)?.epoch).toBe(3);
+    shell.say(again, { kind: 'propose', proposal: { epoch: 2, change: 'remove', store: 'store-r1' } });
+    expect(shell.messagesOf(again).at(-1)?.kind).toBe('proposal-refused');
+  });
+
+  test('change above every promise that a store of the shard has made', () => {
+    const shell = new Shell(1);
+    const [w1] = shell.group();
+    shell.register('r1', { role: 'read-shard', shard: 's1', promisedEpoch: 9 });
+    // No member, and therefore no part in a promotion: the configuration is raised above what it promised.
+    expect(shell.record).toMatchObject({ epoch: 10, primarySince: 1, members: ['store-w1'] });
+    shell.say(w1 ?? 0, { kind: 'propose', proposal: { epoch: 10, change: 'add', store: 'store-r1' } });
+    expect(shell.record).toMatchObject({ epoch: 11, members: ['store-w1', 'store-r1'] });
+  });
+});
+
+describe('promotion', () => {
+  test('a dead primary is followed by the member that promises; it comes back as a replica', () => {
+    const shell = new Shell(1);
+    const [w1, r1] = shell.group('r1');
+    shell.disconnect(w1 ?? 0);
+    expect(shell.askedOf(r1 ?? 0)).toEqual({ epoch: 3, preferred: '', releasedBy: '' });
+    expect(shell.cluster.waitsFor()[0]).toContain('r1 to promise');
+    shell.promise(r1 ?? 0);
+    expect(shell.record).toMatchObject({ epoch: 3, primarySince: 3, primary: 'store-r1', quorum: 2 });
+    expect(shell.memberOf('r1')?.role).toBe('primary');
+    const again = shell.register('w1', { incarnation: 2 });
+    expect(shell.configurationsOf(again).at(-1)).toMatchObject({ primary: 'store-r1', epoch: 3 });
+    expect(shell.memberOf('w1')?.role).toBe('learner');
+  });
+
+  test('a primary that only its session has left answers that it is well, and nothing changes', () => {
+    const shell = new Shell(1);
+    const [w1, r1] = shell.group('r1');
+    shell.disconnect(w1 ?? 0);
+    const again = shell.register('w1');
+    const answer = {
+      kind: 'declined',
+      promisedEpoch: 0,
+      lastEntry: { epoch: 1, position: 1 },
+      witness: false,
+    } as const;
+    shell.say(again, { kind: 'promise', answer });
+    expect(shell.askedOf(r1 ?? 0)?.epoch).toBe(0);
+    expect(shell.record).toMatchObject({ epoch: 2, primary: 'store-w1' });
+    shell.pass(500);
+    expect(shell.askedOf(r1 ?? 0)?.epoch).toBe(0);
+  });
+
+  test('an info that was restarted in the middle goes on above what was promised', () => {
+    const shell = new Shell(1);
+    const [w1, r1] = shell.group('r1', 'r2');
+    shell.disconnect(w1 ?? 0);
+    shell.promise(r1 ?? 0);
+    expect(shell.record?.primary).toBe('store-w1');
+    shell.restart();
+    const first = shell.register('r1', { role: 'read-shard', promisedEpoch: 4 });
+    expect(shell.askedOf(first)).toMatchObject({ epoch: 5 });
+    const second = shell.register('r2', { role: 'read-shard' });
+    shell.promise(first, { epoch: 1, position: 7 });
+    shell.promise(second, { epoch: 1, position: 8 });
+    shell.pass(reportMs);
+    expect(shell.record).toMatchObject({ epoch: 5, primary: 'store-r2' });
+  });
+
+  test('after a start of info a primary that was alive gets its time to come back', () => {
+    const shell = new Shell(1);
+    shell.group('r1');
+    shell.restart();
+    const r1 = shell.register('r1', { role: 'read-shard' });
+    shell.pass(deadAfterMs - reportMs);
+    shell.report(r1);
+    expect(shell.askedOf(r1)).toBeUndefined();
+    shell.pass(reportMs);
+    expect(shell.askedOf(r1)?.epoch).toBe(3);
+  });
+
+  test('a primary that says for two leases that it does not serve may be replaced', () => {
+    const shell = new Shell(1);
+    const [w1, r1] = shell.group('r1');
+    for (let passed = 0; passed <= 2 * leaseMs; passed += reportMs) {
+      expect(shell.askedOf(r1 ?? 0)).toBeUndefined();
+      shell.report(w1 ?? 0, { serving: false });
+      shell.report(r1 ?? 0);
+      shell.pass(reportMs);
+    }
+    expect(shell.askedOf(r1 ?? 0)?.epoch).toBe(3);
+  });
+
+  test('a retiring primary brings a member level, promises first, and is followed by it', () => {
+    const shell = new Shell(1);
+    const [w1, r1] = shell.group('r1');
+    shell.say(w1 ?? 0, { kind: 'retire' });
+    expect(shell.messagesOf(w1 ?? 0).at(-1)).toEqual({ kind: 'hand-over', epoch: 2, to: 'store-r1' });
+    expect(shell.askedOf(w1 ?? 0)).toBeUndefined();
+    shell.say(w1 ?? 0, { kind: 'handed-over', epoch: 2, to: 'store-r1' });
+    const question = { epoch: 3, preferred: 'store-r1', releasedBy: 'store-w1' };
+    expect(shell.askedOf(w1 ?? 0)).toEqual(question);
+    expect(shell.askedOf(r1 ?? 0)).toBeUndefined();
+    shell.promise(w1 ?? 0, { epoch: 1, position: 9 });
+    expect(shell.askedOf(r1 ?? 0)).toEqual(question);
+    shell.promise(r1 ?? 0, { epoch: 1, position: 9 });
+    expect(shell.record).toMatchObject({ epoch: 3, primary: 'store-r1', members: ['store-w1', 'store-r1'] });
+  });
+
+  test('what an operator asks for is refused with a reason when it can not be', () => {
+    const shell = new Shell(1);
+    const [, r1] = shell.group('r1');
+    const ask = (shard: string, node: string, isUnsafe = false): string => {
+      const { reply, effects } = shell.cluster.onPromote({ shard, node, isUnsafe }, shell.nowMs);
+      shell.run(effects);
+      return reply.kind === 'refused' ? reply.cause : reply.kind;
+    };
+    expect(ask('s9', '')).toBe('no-such-shard');
+    expect(ask('s1', 'r9')).toBe('no-such-node');
+    expect(ask('s1', 'w1')).toBe('is-primary');
+    shell.register('r2', { role: 'read-shard', shard: 's1' });
+    expect(ask('s1', 'r2')).toBe('not-a-member');
+    shell.disconnect(r1 ?? 0);
+    expect(ask('s1', 'r1')).toBe('not-alive');
+    expect(ask('s1', '')).toBe('not-alive');
+  });
+
+  test('the operator names who leads without the others, the primary itself included, whatever their logs are', () => {
+    const shell = new Shell(1);
+    const [w1, r1] = shell.group('r1');
+    for (const [node, session] of [
+      ['r1', r1],
+      ['w1', w1],
+    ] as const) {
+      const { reply, effects } = shell.cluster.onPromote({ shard: 's1', node, isUnsafe: true }, shell.nowMs);
+      expect(reply).toEqual({ kind: 'accepted' });
+      shell.run(effects);
+      shell.promise(session ?? 0, { epoch: 1, position: 5 });
+      shell.pass(reportMs);
+      expect(shell.record).toMatchObject({ primary: `store-${node}`, members: [`store-${node}`] });
+    }
+  });
+
+  test('the operator may take a removed member when the one that led without it has lost its disk', () => {
+    const shell = new Shell(1);
+    const [w1, r1] = shell.group('r1');
+    shell.say(w1 ?? 0, { kind: 'propose', proposal: { epoch: 2, change: 'remove', store: 'store-r1' } });
+    shell.disconnect(w1 ?? 0);
+    shell.pass(deadAfterMs - reportMs);
+    shell.report(r1 ?? 0);
+    expect(shell.askedOf(r1 ?? 0)).toBeUndefined();
+    expect(shell.cluster.waitsFor()).toEqual(['shard s1 waits for its primary w1']);
+    const { reply, effects } = shell.cluster.onPromote({ shard: 's1', node: '', isUnsafe: true }, shell.nowMs);
+    expect(reply.kind).toBe('accepted');
+    shell.run(effects);
+    shell.promise(r1 ?? 0, { epoch: 1, position: 5 });
+    expect(shell.record).toMatchObject({ epoch: 4, primary: 'store-r1', members: ['store-r1'], quorum: 1 });
   });
 });

@@ -12,42 +12,46 @@
  * The failure that shaped it: a primary that only lost its connection must keep its epoch, since it may have
  * acknowledged writes in it while info was away, and a restarted one must get a new epoch, since it forgot what it
  * acknowledged. The incarnation that a process draws at its start tells the two apart, and is part of the durable
- * record.
+ * record. Who leads a shard next is decided by `ShardPromotion`, out of what its members promised.
  */
 import type { ClusterState, Place, ShardRecord } from './cluster-state.ts';
 import {
   configurationOf,
   emptyCluster,
   incarnationOf,
-  placeOf,
+  isPrimaryNew,
   placeOfStore,
   sameConfiguration,
-  sameEndpoints,
+  sameInfo,
   withFormation,
   withMember,
-  withoutMember,
-  withShard,
+  withPrimary,
+  withVoters,
 } from './cluster-state.ts';
-import { EdisError } from './error.ts';
+import { EdisError, unreachable } from './error.ts';
 import type { LivenessChange } from './failure-detector.ts';
 import { FailureDetector } from './failure-detector.ts';
 import { decideCreation, decideRemoval } from './keyspace-decision.ts';
 import type { KeyspaceSettings } from './keyspace-settings.ts';
-import type { InfoMessage, KeyspaceReply, NodeReport, Registration } from './node-message.ts';
-import { maxShards, nextShardName, planReadShard } from './planner.ts';
-import type { Refusal } from './registration-check.ts';
-import { checkRegistration } from './registration-check.ts';
+import type { Admission, Liveness } from './node-admission.ts';
+import { admit, describeWaits } from './node-admission.ts';
 import type {
-  ClusterId,
-  InfoNode,
-  Member,
-  MemberRole,
-  Shard,
-  ShardId,
-  StoreId,
-  Topology,
-  TopologyDelta,
-} from './topology.ts';
+  Configuration,
+  InfoMessage,
+  KeyspaceReply,
+  MembershipProposal,
+  NodeMessage,
+  NodeReport,
+  PromoteReply,
+  Registration,
+} from './node-message.ts';
+import type { PromoteWish } from './promote-decision.ts';
+import { decidePromote } from './promote-decision.ts';
+import { decideProposal } from './proposal-decision.ts';
+import { checkRegistration } from './registration-check.ts';
+import type { ShardFacts, ShardStep } from './shard-promotion.ts';
+import { ShardPromotion } from './shard-promotion.ts';
+import type { ClusterId, InfoNode, MemberRole, ShardId, StoreId, Topology, TopologyDelta } from './topology.ts';
 import { deltaBetween } from './topology-change.ts';
 
 /** The shell's number for one session stream, never used twice. */
@@ -71,6 +75,12 @@ export interface ClusterOptions {
   readonly initialShards: number;
   readonly reportMs: number;
   readonly deadAfterMs: number;
+  /** How long a primary may act on what a member granted. */
+  readonly leaseMs: number;
+  /** How long a primary is waited for when all members of its shard were started anew. */
+  readonly rollCallMs: number;
+  /** Of the active info: rises with each. 0: there is one alone. */
+  readonly fencing: number;
   /** This info process. */
   readonly self: InfoNode;
   /** Identity for a cluster that does not exist yet. */
@@ -79,8 +89,7 @@ export interface ClusterOptions {
   readonly state: ClusterState | undefined;
 }
 
-/** Dead replicas keep their place, so a limit is needed: at it, the dead one that joined first is forgotten. */
-const maxShardMembers = 64;
+const firstIsRegister = 'the first message of a session is register';
 
 interface Session {
   readonly openedMs: number;
@@ -90,22 +99,15 @@ interface Session {
   left: boolean;
 }
 
-/** What a registration comes to. */
-type Admission =
-  | { readonly kind: 'refused'; readonly refusal: Refusal }
-  /** `forgotten`: stores that lose their place to this one. */
-  | { readonly kind: 'admitted'; readonly state: ClusterState; readonly forgotten?: readonly StoreId[] };
-
-function refused(cause: Refusal['cause'], message: string): Admission {
-  return { kind: 'refused', refusal: { cause, message } };
-}
-
 export class Cluster {
   private readonly options: ClusterOptions;
   private readonly detector: FailureDetector;
   private readonly sessions = new Map<SessionId, Session>();
   private readonly sessionOfStore = new Map<StoreId, SessionId>();
   private readonly reports = new Map<StoreId, NodeReport>();
+  /** Since when a primary reports that it does not serve. */
+  private readonly idleSinceMs = new Map<StoreId, number>();
+  private readonly promotions = new Map<ShardId, ShardPromotion>();
   private current: ClusterState;
 
   constructor(options: ClusterOptions) {
@@ -151,10 +153,10 @@ export class Cluster {
   onRegister(sessionId: SessionId, registration: Registration, nowMs: number): readonly ClusterEffect[] {
     const session = this.sessions.get(sessionId);
     if (session === undefined) return [];
-    if (session.store !== undefined) return this.breakOff(sessionId, 'register was sent twice on one session');
+    if (session.store !== undefined) return this.breakOff(sessionId, 'register was sent twice on one session', nowMs);
     const invalid = checkRegistration(registration);
     const admission: Admission =
-      invalid === undefined ? this.admit(registration) : { kind: 'refused', refusal: invalid };
+      invalid === undefined ? admit(this.current, registration, this.liveness) : { kind: 'refused', refusal: invalid };
     if (admission.kind === 'refused') {
       this.sessions.delete(sessionId);
       return [
@@ -162,8 +164,9 @@ export class Cluster {
         { kind: 'end-session', session: sessionId, error: undefined },
       ];
     }
+    const isNewProcess = this.isNewProcess(registration);
     const effects: ClusterEffect[] = [];
-    for (const store of [registration.store, ...(admission.forgotten ?? [])]) {
+    for (const store of [registration.store, ...admission.forgotten]) {
       effects.push(...this.endOlderSession(store));
       this.reports.delete(store);
       this.detector.onDisconnected(store);
@@ -173,35 +176,69 @@ export class Cluster {
     session.store = registration.store;
     this.sessionOfStore.set(registration.store, sessionId);
     effects.push(...this.welcome(sessionId, registration.store));
+    effects.push(...this.greetMember(registration, isNewProcess, nowMs));
     return effects;
+  }
+
+  /** Whatever a registered node says. */
+  onMessage(sessionId: SessionId, message: NodeMessage, nowMs: number): readonly ClusterEffect[] {
+    switch (message.kind) {
+      case 'register':
+        return this.onRegister(sessionId, message.registration, nowMs);
+      case 'report':
+        return this.onReport(sessionId, message.report, nowMs);
+      case 'leave':
+        return this.onLeave(sessionId, nowMs);
+      case 'promise':
+      case 'propose':
+      case 'handed-over':
+      case 'retire':
+        return this.onGroupMessage(sessionId, message, nowMs);
+      default:
+        return unreachable(message);
+    }
   }
 
   onReport(sessionId: SessionId, report: NodeReport, nowMs: number): readonly ClusterEffect[] {
     const session = this.sessions.get(sessionId);
     if (session === undefined || session.left) return [];
-    if (session.store === undefined) return this.breakOff(sessionId, 'the first message of a session is register');
+    if (session.store === undefined) return this.breakOff(sessionId, firstIsRegister, nowMs);
     this.reports.set(session.store, report);
     this.detector.onReport(session.store, nowMs);
     const place = placeOfStore(this.current, session.store);
     if (place === undefined) return [];
-    const role = place.member.role === 'primary' ? 'primary' : report.serving ? 'replica' : 'learner';
+    const isPrimary = place.member.role === 'primary';
+    const role = isPrimary ? 'primary' : report.serving ? 'replica' : 'learner';
+    if (!isPrimary || report.serving) this.idleSinceMs.delete(session.store);
+    else if (!this.idleSinceMs.has(session.store)) this.idleSinceMs.set(session.store, nowMs);
     return this.adopt(this.withMemberChange(place, { role, alive: true }));
   }
 
-  onLeave(sessionId: SessionId): readonly ClusterEffect[] {
+  onLeave(sessionId: SessionId, nowMs: number): readonly ClusterEffect[] {
     const session = this.sessions.get(sessionId);
     if (session === undefined) return [];
-    if (session.store === undefined) return this.breakOff(sessionId, 'the first message of a session is register');
+    if (session.store === undefined) return this.breakOff(sessionId, firstIsRegister, nowMs);
     session.left = true;
-    return this.applyLiveness(this.detector.onDisconnected(session.store));
+    return [...this.applyLiveness(this.detector.onDisconnected(session.store)), ...this.reviewOf(session.store, nowMs)];
   }
 
-  onDisconnect(sessionId: SessionId): readonly ClusterEffect[] {
+  onDisconnect(sessionId: SessionId, nowMs: number): readonly ClusterEffect[] {
     const store = this.sessions.get(sessionId)?.store;
     this.sessions.delete(sessionId);
     if (store === undefined || this.sessionOfStore.get(store) !== sessionId) return [];
     this.sessionOfStore.delete(store);
-    return this.applyLiveness(this.detector.onDisconnected(store));
+    this.promotionOf(this.shardOf(store))?.onGone(store);
+    return [...this.applyLiveness(this.detector.onDisconnected(store)), ...this.reviewOf(store, nowMs)];
+  }
+
+  /** The operator wants another primary. The reply says whether it is under way, not that it has happened. */
+  onPromote(wish: PromoteWish, nowMs: number): { reply: PromoteReply; effects: readonly ClusterEffect[] } {
+    const { reply, to } = decidePromote(this.current, wish, (store) => this.isLiving(store));
+    const promotion = this.promotionOf(wish.shard);
+    if (reply.kind === 'refused' || promotion === undefined) return { reply, effects: [] };
+    if (wish.isUnsafe) promotion.requestUnsafe(to);
+    else promotion.requestHandOver(to, nowMs);
+    return { reply, effects: this.review(wish.shard, nowMs) };
   }
 
   /**
@@ -229,15 +266,156 @@ export class Cluster {
     const effects: ClusterEffect[] = [];
     for (const [sessionId, session] of this.sessions) {
       if (session.store === undefined && nowMs - session.openedMs >= this.options.deadAfterMs) {
-        effects.push(...this.breakOff(sessionId, `no register within ${this.options.deadAfterMs} ms`));
+        effects.push(...this.breakOff(sessionId, `no register within ${this.options.deadAfterMs} ms`, nowMs));
       }
     }
     effects.push(...this.applyLiveness(this.detector.tick(nowMs)));
+    for (const { shard } of this.current.topology.shards) effects.push(...this.review(shard, nowMs));
     return effects;
   }
 
-  private breakOff(session: SessionId, message: string): readonly ClusterEffect[] {
-    const effects = this.onDisconnect(session);
+  /** Why not all keys are served, for people; empty: they are. */
+  waitsFor(): readonly string[] {
+    return describeWaits(this.current.topology, (shard) => this.promotions.get(shard)?.waitsFor ?? '');
+  }
+
+  private readonly liveness: Liveness = {
+    isLiving: (store) => this.isLiving(store),
+    isAlive: (store) => this.detector.isAlive(store),
+  };
+
+  private onGroupMessage(
+    sessionId: SessionId,
+    message: Extract<NodeMessage, { kind: 'promise' | 'propose' | 'handed-over' | 'retire' }>,
+    nowMs: number,
+  ): readonly ClusterEffect[] {
+    const session = this.sessions.get(sessionId);
+    if (session === undefined) return [];
+    if (session.store === undefined) return this.breakOff(sessionId, firstIsRegister, nowMs);
+    const { store } = session;
+    const place = placeOfStore(this.current, store);
+    const promotion = this.promotionOf(place?.shard.shard);
+    if (place === undefined || promotion === undefined) return [];
+    const { record } = place;
+    switch (message.kind) {
+      case 'promise':
+        promotion.onAnswer(store, message.answer, nowMs);
+        break;
+      case 'propose':
+        return this.onProposal(sessionId, place, message.proposal);
+      case 'handed-over':
+        if (record.primary === store && record.epoch === message.epoch) promotion.onHandedOver(message.to);
+        break;
+      case 'retire': {
+        const { to } = decidePromote(this.current, { shard: record.shard, node: '', isUnsafe: false }, (other) =>
+          this.isLiving(other),
+        );
+        if (record.primary === store && to !== '') promotion.requestHandOver(to, nowMs);
+        break;
+      }
+      default:
+        return unreachable(message);
+    }
+    return this.review(record.shard, nowMs);
+  }
+
+  /** Never while another primary is being looked for. */
+  private onProposal(session: SessionId, place: Place, proposal: MembershipProposal): readonly ClusterEffect[] {
+    const promotion = this.promotionOf(place.record.shard);
+    const next =
+      promotion === undefined || promotion.isUnderWay
+        ? undefined
+        : decideProposal(this.current, place, proposal, promotion.highestPromise);
+    if (next !== undefined) return this.adopt(next);
+    return [{ kind: 'send', session, message: { kind: 'proposal-refused', epoch: proposal.epoch } }];
+  }
+
+  private isNewProcess({ store, incarnation }: Registration): boolean {
+    const record = placeOfStore(this.current, store)?.record;
+    return record === undefined || incarnation === 0 || incarnationOf(record, store) !== incarnation;
+  }
+
+  private greetMember(registration: Registration, isNew: boolean, nowMs: number): readonly ClusterEffect[] {
+    const { store, promisedEpoch, seenEpoch } = registration;
+    this.idleSinceMs.delete(store);
+    // It has seen more than info knows when info was set up again from an older copy of its data.
+    this.promotionOf(this.shardOf(store))?.onSession(store, Math.max(promisedEpoch, seenEpoch), isNew);
+    return this.reviewOf(store, nowMs);
+  }
+
+  private shardOf(store: StoreId): ShardId | undefined {
+    return placeOfStore(this.current, store)?.shard.shard;
+  }
+
+  private recordOf(shardId: ShardId): ShardRecord | undefined {
+    return this.current.records.find((candidate) => candidate.shard === shardId);
+  }
+
+  private promotionOf(shardId: ShardId | undefined): ShardPromotion | undefined {
+    if (shardId === undefined) return undefined;
+    let promotion = this.promotions.get(shardId);
+    if (promotion === undefined) {
+      const { leaseMs, rollCallMs } = this.options;
+      promotion = new ShardPromotion({ leaseMs, rollCallMs });
+      this.promotions.set(shardId, promotion);
+    }
+    return promotion;
+  }
+
+  private reviewOf(store: StoreId, nowMs: number): readonly ClusterEffect[] {
+    const shardId = this.shardOf(store);
+    return shardId === undefined ? [] : this.review(shardId, nowMs);
+  }
+
+  private review(shardId: ShardId, nowMs: number): readonly ClusterEffect[] {
+    const facts = this.factsOf(shardId, nowMs);
+    const promotion = this.promotionOf(shardId);
+    if (facts === undefined || promotion === undefined) return [];
+    return promotion.review(facts).flatMap((step) => this.effectsOf(step, facts.record.shard, facts.record.epoch));
+  }
+
+  private factsOf(shardId: ShardId, nowMs: number): ShardFacts | undefined {
+    const { topology, records } = this.current;
+    const index = topology.shards.findIndex((candidate) => candidate.shard === shardId);
+    const record = records[index];
+    const shard = topology.shards[index];
+    if (record === undefined || shard === undefined) return undefined;
+    const idleSinceMs = this.idleSinceMs.get(record.primary);
+    return {
+      record,
+      stores: shard.members.map((member) => member.store),
+      nowMs,
+      isConnected: (store) => this.isLiving(store),
+      isAlive: (store) => this.detector.isAlive(store),
+      nameOf: (store) => shard.members.find((member) => member.store === store)?.node ?? store,
+      isPrimaryNew: isPrimaryNew(record),
+      idleMs: idleSinceMs === undefined ? 0 : nowMs - idleSinceMs,
+    };
+  }
+
+  private effectsOf(step: ShardStep, shardId: ShardId, epoch: number): readonly ClusterEffect[] {
+    switch (step.kind) {
+      case 'ask':
+        return this.sendTo(step.store, { kind: 'prepare', prepare: step.prepare });
+      case 'hand-over':
+        return this.sendTo(this.recordOf(shardId)?.primary ?? '', { kind: 'hand-over', epoch, to: step.to });
+      case 'promote':
+        this.idleSinceMs.delete(step.primary);
+        return this.adopt(withPrimary(this.current, shardId, step));
+      case 'raise':
+        return this.adopt(withVoters(this.current, shardId, step.epoch, this.recordOf(shardId)?.members ?? []));
+      default:
+        return unreachable(step);
+    }
+  }
+
+  private sendTo(store: StoreId, message: InfoMessage): readonly ClusterEffect[] {
+    const session = this.sessionOfStore.get(store);
+    return session === undefined ? [] : [{ kind: 'send', session, message }];
+  }
+
+  private breakOff(session: SessionId, message: string, nowMs: number): readonly ClusterEffect[] {
+    const effects = this.onDisconnect(session, nowMs);
     return [...effects, { kind: 'end-session', session, error: new EdisError('invalid-argument', message) }];
   }
 
@@ -255,142 +433,14 @@ export class Cluster {
   private welcome(session: SessionId, store: StoreId): readonly ClusterEffect[] {
     const { topology } = this.current;
     const shard = placeOfStore(this.current, store)?.shard.shard ?? '';
-    const configuration = configurationOf(this.current, shard);
-    const { reportMs, deadAfterMs } = this.options;
+    const configuration = this.configurationFor(session, shard);
+    const { reportMs, deadAfterMs, fencing } = this.options;
     const messages: InfoMessage[] = [
-      { kind: 'registered', cluster: topology.cluster, shard, reportMs, deadAfterMs },
+      { kind: 'registered', cluster: topology.cluster, shard, reportMs, deadAfterMs, fencing },
       { kind: 'topology', update: { kind: 'whole', topology } },
     ];
     if (configuration !== undefined) messages.push({ kind: 'configuration', configuration });
     return messages.map((message) => ({ kind: 'send', session, message }));
-  }
-
-  private admit(registration: Registration): Admission {
-    const { topology } = this.current;
-    const { cluster, store, node, role, shard } = registration;
-    if (cluster !== '' && cluster !== topology.cluster) {
-      return refused('other-cluster', `the data directory belongs to cluster ${cluster}, this is ${topology.cluster}`);
-    }
-    const namesake = placeOf(
-      this.current,
-      (member) => member.node === node && member.store !== store && this.isLiving(member.store),
-    );
-    if (namesake !== undefined) {
-      return refused(
-        'name-taken',
-        `a living node of ${namesake.shard.shard} is called ${node} too; choose another --node`,
-      );
-    }
-    const place = placeOfStore(this.current, store);
-    if (place !== undefined && shard !== '' && shard !== place.shard.shard) {
-      return refused('other-shard', `the data directory belongs to shard ${place.shard.shard}, not to ${shard}`);
-    }
-    return role === 'write-shard'
-      ? this.admitWriteShard(registration, place)
-      : this.admitReadShard(registration, place);
-  }
-
-  private admitWriteShard(registration: Registration, place: Place | undefined): Admission {
-    const { store } = registration;
-    if (place === undefined) return this.admitNewShard(registration);
-    const { shard, record } = place;
-    if (record.primary !== store) {
-      return refused('shard-taken', `the data directory is a replica of ${shard.shard}, whose primary is another one`);
-    }
-    const { incarnation, seenEpoch, lastEntry } = registration;
-    const sameProcess = incarnation !== 0 && incarnation === incarnationOf(record, store) && seenEpoch <= record.epoch;
-    const epoch = sameProcess ? record.epoch : Math.max(record.epoch, seenEpoch, lastEntry.epoch) + 1;
-    const promoted = sameProcess ? place : { shard: { ...shard, epoch }, record: { ...record, epoch } };
-    const state = withShard(this.current, promoted.shard, promoted.record);
-    const member = memberOf(registration, 'primary');
-    return { kind: 'admitted', state: withMember(state, promoted, { member, incarnation }) };
-  }
-
-  private admitNewShard(registration: Registration): Admission {
-    const { shards } = this.current.topology;
-    const { store, shard: asked, seenEpoch, lastEntry, incarnation } = registration;
-    const taken = shards.find((candidate) => candidate.shard === asked);
-    if (taken !== undefined) {
-      return refused('shard-taken', `shard ${asked} belongs to another data directory (store ${taken.primary})`);
-    }
-    const name = asked === '' ? nextShardName(shards) : asked;
-    if (name === undefined) {
-      return refused('invalid', `the cluster has ${maxShards} shards already, which is the limit`);
-    }
-    const epoch = Math.max(seenEpoch, lastEntry.epoch) + 1;
-    const member = memberOf(registration, 'primary');
-    const record: ShardRecord = {
-      shard: name,
-      epoch,
-      primary: store,
-      members: [store],
-      quorum: 1,
-      configuredSize: 1,
-      incarnations: [{ store, incarnation }],
-    };
-    const shard: Shard = { shard: name, epoch, primary: store, configuredSize: 1, members: [member] };
-    return { kind: 'admitted', state: withShard(this.current, shard, record) };
-  }
-
-  private admitReadShard(registration: Registration, place: Place | undefined): Admission {
-    const { store, incarnation } = registration;
-    if (place !== undefined) {
-      if (place.record.primary === store) {
-        return refused(
-          'invalid',
-          `the data directory is the primary of ${place.shard.shard}; start it as a write shard`,
-        );
-      }
-      // Only a restarted replica has to show again that it serves.
-      const sameProcess = incarnation !== 0 && incarnation === incarnationOf(place.record, store);
-      const member = memberOf(registration, sameProcess ? place.member.role : 'learner');
-      return { kind: 'admitted', state: withMember(this.current, place, { member, incarnation }) };
-    }
-    // A container that was made again with an empty volume comes back under its name, and takes its former place.
-    const former = placeOf(
-      this.current,
-      (member, shard) => member.node === registration.node && member.store !== shard.primary,
-    );
-    const state = former === undefined ? this.current : withoutMember(this.current, former);
-    const target = this.chooseShard(state, registration.shard, former?.shard.shard);
-    if (typeof target !== 'string') return { kind: 'refused', refusal: target };
-    return this.joinShard(state, target, registration, former === undefined ? [] : [former.member.store]);
-  }
-
-  private chooseShard(state: ClusterState, asked: ShardId, former: ShardId | undefined): ShardId | Refusal {
-    const { topology } = state;
-    const exists = (name: ShardId) => topology.shards.some((shard) => shard.shard === name);
-    if (asked !== '') {
-      return exists(asked) ? asked : { cause: 'no-such-shard', message: `there is no shard ${asked} yet` };
-    }
-    if (former !== undefined) return former;
-    const planned = topology.formed ? planReadShard(topology) : undefined;
-    return planned ?? { cause: 'no-such-shard', message: `the cluster is not formed: ${describeWait(topology)}` };
-  }
-
-  private joinShard(
-    current: ClusterState,
-    target: ShardId,
-    registration: Registration,
-    replaced: readonly StoreId[],
-  ): Admission {
-    const forgotten = [...replaced];
-    let state = current;
-    let place = placeOf(state, (_, shard) => shard.shard === target);
-    if (place !== undefined && place.shard.members.length >= maxShardMembers) {
-      const dead = placeOf(
-        state,
-        (member, shard) =>
-          shard.shard === target && member.store !== shard.primary && !this.detector.isAlive(member.store),
-      );
-      if (dead === undefined) return refused('invalid', `shard ${target} has ${maxShardMembers} members, the limit`);
-      forgotten.push(dead.member.store);
-      state = withoutMember(state, dead);
-      place = placeOf(state, (_, shard) => shard.shard === target);
-    }
-    if (place === undefined) return refused('no-such-shard', `there is no shard ${target} yet`);
-    const entry = { member: memberOf(registration, 'learner'), incarnation: registration.incarnation };
-    return { kind: 'admitted', state: withMember(state, place, entry), forgotten };
   }
 
   /** It has a session and is heard on it. */
@@ -426,14 +476,25 @@ export class Cluster {
     this.current = { ...next, topology };
     const effects: ClusterEffect[] = [{ kind: 'persist', state: this.current }];
     if (changed) effects.push({ kind: 'broadcast', delta: deltaBetween(before.topology, topology), topology });
+    const { leaseMs } = this.options;
     for (const { shard } of topology.shards) {
-      const configuration = configurationOf(this.current, shard);
-      if (configuration === undefined || sameConfiguration(configurationOf(before, shard), configuration)) continue;
+      if (sameConfiguration(configurationOf(before, shard, leaseMs), configurationOf(this.current, shard, leaseMs)))
+        continue;
       for (const session of this.sessionsOfShard(shard)) {
-        effects.push({ kind: 'send', session, message: { kind: 'configuration', configuration } });
+        const configuration = this.configurationFor(session, shard);
+        if (configuration !== undefined)
+          effects.push({ kind: 'send', session, message: { kind: 'configuration', configuration } });
       }
     }
     return effects;
+  }
+
+  /** A primary's next process must be promoted first: with the configuration of the one before it would lead again. */
+  private configurationFor(session: SessionId, shardId: ShardId): Configuration | undefined {
+    const record = this.recordOf(shardId);
+    const isPrimary = record !== undefined && this.sessions.get(session)?.store === record.primary;
+    if (isPrimary && isPrimaryNew(record)) return undefined;
+    return configurationOf(this.current, shardId, this.options.leaseMs);
   }
 
   private sessionsOfShard(shardId: ShardId): readonly SessionId[] {
@@ -441,37 +502,4 @@ export class Cluster {
     const sessions = shard?.members.map((member) => this.sessionOfStore.get(member.store)) ?? [];
     return sessions.filter((session) => session !== undefined);
   }
-}
-
-function memberOf(registration: Registration, role: MemberRole): Member {
-  const { node, store, endpoints, host, pid } = registration;
-  return { node, store, role, alive: true, endpoints, host, pid };
-}
-
-function sameInfo(left: InfoNode, right: InfoNode): boolean {
-  return (
-    left.node === right.node &&
-    left.host === right.host &&
-    left.pid === right.pid &&
-    sameEndpoints(left.endpoints, right.endpoints)
-  );
-}
-
-function describeWait(topology: Topology): string {
-  const missing = topology.initialShards - topology.shards.length;
-  return `waits for ${missing} of ${topology.initialShards} write shards`;
-}
-
-/** Why not all keys are served, for people; empty: they are. */
-export function waitsFor(topology: Topology): readonly string[] {
-  if (!topology.formed) return [describeWait(topology)];
-  const owners = new Set(topology.keyspaces.flatMap((keyspace) => keyspace.slots.map((range) => range.shard)));
-  const waits: string[] = [];
-  for (const shard of topology.shards) {
-    const primary = shard.members.find((member) => member.store === shard.primary);
-    if (owners.has(shard.shard) && primary?.alive !== true) {
-      waits.push(`shard ${shard.shard} waits for its write shard ${primary?.node ?? shard.primary}`);
-    }
-  }
-  return waits;
 }

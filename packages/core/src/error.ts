@@ -3,6 +3,7 @@
  *
  * - `invalid-argument`: the input breaks a limit or has no meaning; nothing was done.
  * - `usage`: a command line or a setting is wrong; nothing was done.
+ * - `expired`: the deadline that a record was given has passed; nothing was done.
  * - `condition-failed`: the condition of a write did not hold; nothing was done.
  * - `no-such-keyspace`: the keyspace does not exist.
  * - `keyspace-exists`: a keyspace of that name exists with other settings; nothing was done.
@@ -26,6 +27,7 @@
 export const errorCodes = [
   'invalid-argument',
   'usage',
+  'expired',
   'condition-failed',
   'no-such-keyspace',
   'keyspace-exists',

@@ -1,13 +1,15 @@
 import { unreachable } from './error.ts';
 import type { Position } from './operation.ts';
-import type { FollowMessage, FollowResponse } from './replication-message.ts';
+import type { EpochStart, FollowMessage, FollowResponse } from './replication-message.ts';
 
 /**
  * A follower's side of one Follow stream, as a machine: messages in, effects out.
  *
  * Guarantees: entries are appended without gaps and only from a primary of at least the epoch that the follower knows;
  * what the follower shows never passes what the primary said is visible, nor what the follower has. A log that
- * disagrees is cut only above what the view has folded; otherwise the records are taken anew.
+ * disagrees is cut only above what the view has folded; otherwise the records are taken anew. Nobody of a lower epoch
+ * than the follower's own entries is listened to: a primary that was replaced would have it cut what its successor
+ * acknowledged.
  * Assumes: effects are carried out in order, each before the next message is handed in.
  */
 export type FollowerState =
@@ -23,8 +25,11 @@ export type FollowerEffect =
       readonly checksums: readonly number[];
     }
   | { readonly kind: 'show'; readonly position: number }
+  /** Make durable what was appended: a quorum is waited for. */
+  | { readonly kind: 'sync' }
   | { readonly kind: 'cut'; readonly after: number }
-  | { readonly kind: 'take-snapshot' }
+  /** `agreed`: the two logs differ above it; undefined: they do not, this one only ends too early. */
+  | { readonly kind: 'take-snapshot'; readonly agreed: number | undefined }
   | { readonly kind: 'drop'; readonly reason: string; readonly refresh: boolean };
 
 /** What the follower has when it opens the stream. */
@@ -33,6 +38,8 @@ export interface FollowerStart {
   readonly viewPosition: number;
   /** Epoch of the configuration that it knows. */
   readonly epoch: number;
+  /** Of its log. Without them a log that disagrees at its end is cut entry by entry. */
+  readonly epochs?: readonly EpochStart[];
 }
 
 export class Follower {
@@ -40,6 +47,8 @@ export class Follower {
   #state: FollowerState = { kind: 'opening' };
   #last: number;
   #shown = 0;
+  /** Up to where the primary has asked for durability. */
+  #syncAsked = 0;
 
   constructor(start: FollowerStart) {
     this.#start = start;
@@ -52,8 +61,9 @@ export class Follower {
 
   onResponse(response: FollowResponse): FollowerEffect[] {
     if (this.#state.kind === 'ended') return [];
-    if (response.epoch < this.#start.epoch) {
-      return this.#drop(`the primary is of epoch ${response.epoch}, this node knows ${this.#start.epoch}`, true);
+    const known = Math.max(this.#start.epoch, this.#start.lastEntry.epoch);
+    if (response.epoch < known) {
+      return this.#drop(`the primary is of epoch ${response.epoch}, this node knows ${known}`, true);
     }
     const effects = this.#state.kind === 'opening' ? this.#open(response.message) : this.#follow(response.message);
     if (this.#isFollowing()) {
@@ -61,6 +71,11 @@ export class Follower {
       if (position > this.#shown) {
         this.#shown = position;
         effects.push({ kind: 'show', position });
+      }
+      const wanted = Math.min(response.syncPosition, this.#last);
+      if (wanted > this.#syncAsked) {
+        this.#syncAsked = wanted;
+        effects.push({ kind: 'sync' });
       }
     }
     return effects;
@@ -78,13 +93,14 @@ export class Follower {
         }
         this.#state = { kind: 'following', next: message.fromPosition };
         return [];
-      case 'snapshot-needed':
+      case 'snapshot-needed': {
         this.#state = { kind: 'ended' };
+        if (message.cause !== 'diverged') return [{ kind: 'take-snapshot', agreed: undefined }];
+        const agreed = this.#agreed(message.agreedPosition);
         // Position 0 agrees with everything, but a log that starts anew is a snapshot's work.
-        if (message.agreedPosition > 0 && message.agreedPosition >= this.#start.viewPosition) {
-          return [{ kind: 'cut', after: message.agreedPosition }];
-        }
-        return [{ kind: 'take-snapshot' }];
+        if (agreed > 0 && agreed >= this.#start.viewPosition) return [{ kind: 'cut', after: agreed }];
+        return [{ kind: 'take-snapshot', agreed }];
+      }
       case 'refused':
         return this.#drop(`the asked node refused: ${message.cause}`, true);
       case 'entries':
@@ -93,6 +109,17 @@ export class Follower {
       default:
         return unreachable(message);
     }
+  }
+
+  /**
+   * Up to where the logs may agree. A primary that has no entry of the follower's last epoch says that they agree up to
+   * the follower's own last entry, which they do not: then nothing of that epoch is the primary's.
+   */
+  #agreed(position: number): number {
+    const { lastEntry, epochs } = this.#start;
+    if (position < lastEntry.position) return position;
+    const start = epochs?.find(({ epoch }) => epoch === lastEntry.epoch);
+    return (start?.firstPosition ?? lastEntry.position) - 1;
   }
 
   #follow(message: FollowMessage): FollowerEffect[] {

@@ -8,9 +8,9 @@ export type { ShardBalance } from './balance.ts';
 export { balanceOf, slotDeviations } from './balance.ts';
 export type { ByteString, Bytes, Metadata } from './bytes.ts';
 export type { ClusterEffect, ClusterOptions, KeyspaceRequestId, SessionId } from './cluster.ts';
-export { Cluster, waitsFor } from './cluster.ts';
+export { Cluster } from './cluster.ts';
 export type { ClusterState, ShardRecord, StoreIncarnation } from './cluster-state.ts';
-export { checkClusterState } from './cluster-state.ts';
+export { checkClusterState, quorumOf } from './cluster-state.ts';
 export { Credit } from './credit.ts';
 export type { Decimal } from './decimal.ts';
 export {
@@ -46,8 +46,12 @@ export type { FollowDecision, FollowedLog } from './follow-decision.ts';
 export { decideFollow } from './follow-decision.ts';
 export type { FollowerEffect, FollowerStart, FollowerState } from './follower.ts';
 export { Follower } from './follower.ts';
+export type { GroupMemberEffect, GroupMemberOptions, GroupPart, MemberFacts } from './group-member.ts';
+export { GroupMember } from './group-member.ts';
 export { HotKeys } from './hot-keys.ts';
 export { compareIndexValues, compareText, indexNumber } from './index-value.ts';
+export type { CampaignOutcome, LeadershipEffect, LeaseId, StandDownCause } from './info-leadership.ts';
+export { InfoLeadership } from './info-leadership.ts';
 export type { IndexedField, IndexKind, KeyspaceSettings } from './keyspace-settings.ts';
 export {
   defaultKeyspaceSettings,
@@ -55,6 +59,8 @@ export {
   keyspaceNameFault,
   keyspaceSettingsFault,
 } from './keyspace-settings.ts';
+export type { LeadingEffect, LeadingFacts, LeadingGroupOptions, LeadingState } from './leading-group.ts';
+export { LeadingGroup } from './leading-group.ts';
 export { defaultKeyspaceId, defaultKeyspaceName, limits, slotCount } from './limits.ts';
 export type {
   ClusterDescription,
@@ -62,9 +68,14 @@ export type {
   InfoMessage,
   KeyspaceRefusalCause,
   KeyspaceReply,
+  MembershipProposal,
   NodeMessage,
   NodeReport,
   NodeRole,
+  Prepare,
+  PromiseAnswer,
+  PromoteRefusalCause,
+  PromoteReply,
   RefusalCause,
   Registration,
 } from './node-message.ts';
@@ -113,8 +124,7 @@ export type {
 } from './operation-ids.ts';
 export { OperationIds } from './operation-ids.ts';
 export { maxShards, nextShardName, planFormation, planReadShard, shardNumber } from './planner.ts';
-export type { PrimaryEffect, PrimaryState } from './primary.ts';
-export { Primary } from './primary.ts';
+export type { PromoteWish } from './promote-decision.ts';
 export type {
   AggregateGroup,
   AggregateRequest,
@@ -165,6 +175,7 @@ export type { SessionToken } from './session-token.ts';
 export { decodeSessionToken, encodeSessionToken, mergeSessionTokens, sessionTokenCovers } from './session-token.ts';
 export { crc16, slotOf } from './slot.ts';
 export { Staleness } from './staleness.ts';
+export type { Timers } from './timers.ts';
 export { HybridClock, logicalSteps, msOfTimestamp, timestampEpochMs, timestampOfMs } from './timestamp.ts';
 export type {
   ClusterId,

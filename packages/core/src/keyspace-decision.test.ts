@@ -11,7 +11,8 @@ import type { KeyspaceReply, Registration } from './node-message.ts';
 const self = { node: 'info', endpoints: [{ network: '', address: 'info:1' }], host: '', pid: 1 };
 
 function started(state?: ClusterState, initialShards = 2): Cluster {
-  const cluster = new Cluster({ initialShards, reportMs: 500, deadAfterMs: 3000, self, newCluster: 'c', state });
+  const times = { reportMs: 500, deadAfterMs: 3000, leaseMs: 2000, rollCallMs: 30_000, fencing: 0 };
+  const cluster = new Cluster({ initialShards, ...times, self, newCluster: 'c', state });
   cluster.start(0);
   return cluster;
 }
@@ -29,6 +30,7 @@ function register(cluster: Cluster, node: string, session: number): void {
     host: '',
     pid: 0,
     incarnation: 1,
+    promisedEpoch: 0,
   };
   cluster.onOpen(session, 0);
   cluster.onRegister(session, registration, 0);

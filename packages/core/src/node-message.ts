@@ -20,6 +20,8 @@ export interface Registration {
   readonly pid: number;
   /** Random at each start of the process; 0: unknown. */
   readonly incarnation: number;
+  /** The highest epoch that its store promised. 0: none. */
+  readonly promisedEpoch: number;
 }
 
 export interface NodeReport {
@@ -32,20 +34,59 @@ export interface NodeReport {
   readonly operationsPerSecond: number;
 }
 
+/** What a member says to a `Prepare`. */
+export interface PromiseAnswer {
+  /** `declined`: it leads and holds its lease. `outdated`: the asked epoch is below what it promised or knows. */
+  readonly kind: 'promised' | 'declined' | 'outdated';
+  readonly promisedEpoch: number;
+  readonly lastEntry: Position;
+  /** This process has been up since it granted a lease to the primary of the configuration that it knows. */
+  readonly witness: boolean;
+}
+
+/** A primary asks for one store more or less among the members. */
+export interface MembershipProposal {
+  /** Of the configuration that it would change. */
+  readonly epoch: number;
+  readonly change: 'add' | 'remove';
+  readonly store: StoreId;
+}
+
 export type NodeMessage =
   | { readonly kind: 'register'; readonly registration: Registration }
   | { readonly kind: 'report'; readonly report: NodeReport }
+  | { readonly kind: 'promise'; readonly answer: PromiseAnswer }
+  | { readonly kind: 'propose'; readonly proposal: MembershipProposal }
+  /** The primary takes no writes any more and all that it has is on `to`: it may be replaced by that store. */
+  | { readonly kind: 'handed-over'; readonly epoch: number; readonly to: StoreId }
+  /** It is about to end and would rather not be the primary then. */
+  | { readonly kind: 'retire' }
   | { readonly kind: 'leave' };
+
+/** Info asks for the promise of an epoch. */
+export interface Prepare {
+  /** 0: what was asked for before is no longer wanted. */
+  readonly epoch: number;
+  /** Who is to be the primary, when that is settled: a lease does not bind against its own holder. Empty: the best. */
+  readonly preferred: StoreId;
+  /** A primary that acts no more, whose lease therefore binds nobody. Empty: none. */
+  readonly releasedBy: StoreId;
+}
 
 /** Who may do what in a shard; `quorum` is floor(n/2)+1 of the members. */
 export interface Configuration {
   readonly shard: ShardId;
+  /** Rises at each change of the primary or of the members. */
   readonly epoch: number;
+  /** Epoch in which the primary was promoted, which its log entries carry. */
+  readonly primarySince: number;
   readonly primary: StoreId;
   readonly members: readonly StoreId[];
   readonly quorum: number;
   readonly configuredSize: number;
   readonly primaryEndpoints: readonly Endpoint[];
+  /** How long a granted lease lasts. */
+  readonly leaseMs: number;
 }
 
 export type RefusalCause = 'other-cluster' | 'other-shard' | 'shard-taken' | 'no-such-shard' | 'invalid' | 'name-taken';
@@ -57,10 +98,17 @@ export type InfoMessage =
       readonly shard: ShardId;
       readonly reportMs: number;
       readonly deadAfterMs: number;
+      /** Rises with each info that becomes the active one. 0: there is one alone. */
+      readonly fencing: number;
     }
   | { readonly kind: 'refused'; readonly cause: RefusalCause; readonly message: string }
   | { readonly kind: 'topology'; readonly update: TopologyUpdate }
-  | { readonly kind: 'configuration'; readonly configuration: Configuration };
+  | { readonly kind: 'configuration'; readonly configuration: Configuration }
+  | { readonly kind: 'prepare'; readonly prepare: Prepare }
+  /** To the primary: bring that store level, stop taking writes, and say `handed-over`. */
+  | { readonly kind: 'hand-over'; readonly epoch: number; readonly to: StoreId }
+  /** The outcome of a proposal that changed nothing. */
+  | { readonly kind: 'proposal-refused'; readonly epoch: number };
 
 export interface ClusterDescription {
   readonly topology: Topology;
@@ -77,3 +125,10 @@ export type KeyspaceReply =
   | { readonly kind: 'created'; readonly keyspace: Keyspace; readonly revision: number }
   | { readonly kind: 'dropped'; readonly revision: number }
   | { readonly kind: 'refused'; readonly cause: KeyspaceRefusalCause; readonly message: string };
+
+export type PromoteRefusalCause = 'no-such-shard' | 'no-such-node' | 'not-a-member' | 'not-alive' | 'is-primary';
+
+/** What info answers to the wish for another primary. `accepted`: it is under way; the topology will show it. */
+export type PromoteReply =
+  | { readonly kind: 'accepted' }
+  | { readonly kind: 'refused'; readonly cause: PromoteRefusalCause; readonly message: string };

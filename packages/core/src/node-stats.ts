@@ -38,6 +38,10 @@ export interface NodeStats {
   readonly expiredCount: number;
   readonly queryCount: number;
   readonly watcherCount: number;
+  /** Files in which what had to be discarded was written down. */
+  readonly receiptCount: number;
+  /** Writes in them. */
+  readonly receiptOperations: number;
   readonly keyspaces: readonly KeyspaceStats[];
   /** The keys that were asked for most lately, most first: estimates of a bounded sketch over sampled operations. */
   readonly hotKeys: readonly HotKey[];

@@ -37,8 +37,11 @@ const base = {
   condition: undefined,
 } as const;
 
-function putOf(key: string, change: { readonly value?: string; readonly ttlMs?: number } = {}): SingleWriteOperation {
-  return { ...base, kind: 'put', key, value: '', metadata: undefined, ttlMs: 0, ...change };
+function putOf(
+  key: string,
+  change: { readonly value?: string; readonly ttlMs?: number; readonly expiresAtMs?: number } = {},
+): SingleWriteOperation {
+  return { ...base, kind: 'put', key, value: '', metadata: undefined, ttlMs: 0, expiresAtMs: 0, ...change };
 }
 
 test.each([-2, 0.5, Number.NaN, limits.maxTtlMs + 1])('a TTL of %s ms is out of range', (ttlMs) => {
@@ -51,6 +54,16 @@ test('a put may leave its TTL to the keyspace, an expire may not', () => {
   for (const ttlMs of [0, noExpiry, 1, limits.maxTtlMs]) expect(checkOperation(putOf('k', { ttlMs }))).toBeUndefined();
   expect(checkOperation({ ...base, kind: 'expire', ttlMs: noExpiry })).toBeUndefined();
   expect(checkOperation({ ...base, kind: 'expire', ttlMs: 0 })?.cause).toBe('ttl-out-of-range');
+});
+
+test.each([
+  [{ ttlMs: 5, expiresAtMs: 7 }, 'malformed'],
+  [{ ttlMs: noExpiry, expiresAtMs: 7 }, 'malformed'],
+  [{ expiresAtMs: -1 }, 'ttl-out-of-range'],
+  [{ expiresAtMs: 0.5 }, 'ttl-out-of-range'],
+])('a put with %o is refused', (change, cause) => {
+  expect(checkOperation(putOf('k', change))?.cause).toBe(cause);
+  expect(checkOperation(putOf('k', { expiresAtMs: 7 }))).toBeUndefined();
 });
 
 test('a step of an increment has 64 bits, and an append has a value within the limit', () => {

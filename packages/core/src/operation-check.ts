@@ -2,7 +2,7 @@ import type { Bytes, Metadata } from './bytes.ts';
 import { unreachable } from './error.ts';
 import type { KeyspaceSettings } from './keyspace-settings.ts';
 import { limits } from './limits.ts';
-import type { AtomicOperation, InvalidCause, Operation, SingleWriteOperation } from './operation.ts';
+import type { AtomicOperation, InvalidCause, Operation, PutOperation, SingleWriteOperation } from './operation.ts';
 import { noExpiry } from './operation.ts';
 
 export interface Fault {
@@ -33,7 +33,7 @@ export function checkOperation(operation: Operation): Fault | undefined {
 function checkWrite(operation: SingleWriteOperation): Fault | undefined {
   switch (operation.kind) {
     case 'put':
-      return checkValue(operation.value) ?? checkMetadata(operation.metadata) ?? checkTtl(operation.ttlMs, true);
+      return checkValue(operation.value) ?? checkMetadata(operation.metadata) ?? checkPutTtl(operation);
     case 'append':
       return checkValue(operation.value);
     case 'increment':
@@ -79,6 +79,27 @@ export function writeBytes(write: SingleWriteOperation): number {
   const { key } = write;
   if (write.kind === 'put') return key.length + write.value.length + metadataBytes(write.metadata);
   return write.kind === 'append' ? key.length + write.value.length : key.length;
+}
+
+function checkPutTtl({ ttlMs, expiresAtMs }: PutOperation): Fault | undefined {
+  if (expiresAtMs === 0) return checkTtl(ttlMs, true);
+  if (ttlMs !== 0) return { cause: 'malformed', message: 'a TTL and a deadline exclude each other; give one of them' };
+  if (Number.isSafeInteger(expiresAtMs) && expiresAtMs > 0) return undefined;
+  return {
+    cause: 'ttl-out-of-range',
+    message: `the deadline is ${expiresAtMs}; give whole milliseconds since 1970`,
+  };
+}
+
+/** What is wrong with the deadline that a put names, seen at this moment; undefined: nothing. */
+export function checkDeadline(expiresAtMs: number, nowMs: number): Fault | undefined {
+  if (expiresAtMs > nowMs + limits.maxTtlMs) {
+    const message = `the deadline is ${expiresAtMs}, ${expiresAtMs - nowMs} ms ahead; at most ${limits.maxTtlMs} ms`;
+    return { cause: 'ttl-out-of-range', message: `${message} (100 years) are possible` };
+  }
+  if (expiresAtMs > nowMs) return undefined;
+  const message = `the deadline ${expiresAtMs} has passed: the shard's clock says ${nowMs}; nothing was written`;
+  return { cause: 'deadline-passed', message };
 }
 
 function checkTtl(ttlMs: number, mayBeUnset: boolean): Fault | undefined {

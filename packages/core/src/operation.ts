@@ -35,6 +35,8 @@ export interface PutOperation extends WriteBase {
   readonly metadata: Metadata | undefined;
   /** 0: the keyspace's default; `noExpiry`: none at all. */
   readonly ttlMs: number;
+  /** In place of a `ttlMs`: milliseconds since the Unix epoch. 0: as `ttlMs` says. */
+  readonly expiresAtMs: number;
 }
 
 /** In place of a `ttlMs`: the record never expires, whatever the keyspace's default is. */
@@ -129,6 +131,7 @@ export type InvalidCause =
   | 'not-a-number'
   | 'field-not-indexed'
   | 'too-many-groups'
+  | 'deadline-passed'
   | 'malformed';
 
 /** How one operation ended. Expected endings are data; only a broken stream is an error. */

@@ -8,7 +8,7 @@ function member(store: string, role: MemberRole, alive = true): Member {
 
 function shard(name: string, ...replicas: readonly Member[]): Shard {
   const members = [member(`${name}-primary`, 'primary'), ...replicas];
-  return { shard: name, epoch: 1, primary: `${name}-primary`, configuredSize: members.length, members };
+  return { shard: name, epoch: 1, primary: `${name}-primary`, configuredSize: members.length, members, voters: [] };
 }
 
 describe('forming the cluster', () => {

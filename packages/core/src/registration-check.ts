@@ -53,7 +53,7 @@ function findFault(registration: Registration): string | undefined {
     if (networks.has(endpoint.network)) return `network '${endpoint.network}' has two endpoints`;
     networks.add(endpoint.network);
   }
-  const { lastEntry, seenEpoch, pid, incarnation } = registration;
-  const counts = [lastEntry.epoch, lastEntry.position, seenEpoch, pid, incarnation];
+  const { lastEntry, seenEpoch, promisedEpoch, pid, incarnation } = registration;
+  const counts = [lastEntry.epoch, lastEntry.position, seenEpoch, promisedEpoch, pid, incarnation];
   return counts.every(isCount) ? undefined : 'a number is negative, fractional or above 2^53 - 1';
 }

@@ -48,6 +48,8 @@ export interface FollowResponse {
   /** Epoch of the sender. */
   readonly epoch: number;
   readonly visiblePosition: number;
+  /** The follower is asked to make everything up to here durable without delay: a quorum is waited for. */
+  readonly syncPosition: number;
 }
 
 export interface SnapshotOpen {
@@ -77,11 +79,20 @@ export interface BeaconRequest {
   readonly store: StoreId;
   /** The follower's monotonic clock, milliseconds. */
   readonly stampMs: number;
+  /** Number of the beacon whose lease the follower grants. 0: it grants none. */
+  readonly granted: number;
 }
 
 export interface BeaconResponse {
   readonly epoch: number;
-  readonly visiblePosition: number;
+  /** Epoch of the primary's own entries. */
+  readonly since: number;
+  /** Last entry of the log when this was sent. */
+  readonly lastPosition: number;
+  /** The newest stamp of the follower. */
   readonly stampMs: number;
+  /** How long the lease lasts that an answer grants, counted from when this was sent. 0: none is asked for. */
   readonly leaseMs: number;
+  /** Names this beacon in the answer. 0: no lease is asked for. */
+  readonly number: number;
 }

@@ -9,6 +9,7 @@ const shards: readonly Shard[] = ['s1', 's2', 's3'].map((shard) => ({
   epoch: 1,
   primary: shard,
   configuredSize: 1,
+  voters: [],
   members: [],
 }));
 

@@ -1,9 +1,11 @@
 /**
- * How far a replica may be behind its primary, by the replica's own monotonic clock alone.
+ * How far a replica may be behind its primary, by the replica's own clocks alone: the monotonic one, and the wall clock
+ * beside it, because the first stands still while the machine is suspended. The larger of both counts.
  *
- * The replica sends a stamp of its clock, the primary echoes it with the `visible` that it had then. Once the replica
- * has applied that position, it shows everything that was visible when the stamp was sent or later: its staleness is
- * the time since the stamp. Guarantees: the answer is never lower than the truth. Assumes that stamps come back in
+ * The replica sends a stamp of its clock, the primary echoes it with the last entry that it had then. Once the replica
+ * has applied that position, it shows everything that was acknowledged when the stamp was sent: its staleness is the
+ * time since the stamp. (Not with what was visible: a slow `quorum` write holds that back, and behind it others are
+ * acknowledged.) Guarantees: the answer is never lower than the truth. Assumes that stamps come back in
  * order on one stream.
  */
 
@@ -15,20 +17,37 @@ const maxWaitingBeacons = 256;
 
 interface WaitingBeacon {
   readonly stampMs: number;
-  readonly visiblePosition: number;
+  readonly wallMs: number;
+  readonly lastPosition: number;
 }
+
+/** Stamps that were sent and may still be echoed. */
+const maxStamps = 64;
 
 export class Staleness {
   #levelAtMs = Number.NEGATIVE_INFINITY;
+  #levelWallMs = 0;
   #applied = 0;
   #waiting: WaitingBeacon[] = [];
+  /** What the wall clock showed at each stamp. */
+  readonly #stamps = new Map<number, number>();
 
-  onBeacon(stampMs: number, visiblePosition: number): void {
-    if (visiblePosition <= this.#applied) {
-      if (stampMs > this.#levelAtMs) this.#levelAtMs = stampMs;
+  /** A stamp is sent. */
+  onStamp(stampMs: number, wallMs: number): void {
+    this.#stamps.set(stampMs, wallMs);
+    const [oldest] = this.#stamps.size > maxStamps ? this.#stamps.keys() : [];
+    if (oldest !== undefined) this.#stamps.delete(oldest);
+  }
+
+  /** A stamp that was never sent, or long ago, says nothing. */
+  onBeacon(stampMs: number, lastPosition: number): void {
+    const wallMs = this.#stamps.get(stampMs);
+    if (wallMs === undefined) return;
+    if (lastPosition <= this.#applied) {
+      this.#onLevel(stampMs, wallMs);
       return;
     }
-    this.#waiting.push({ stampMs, visiblePosition });
+    this.#waiting.push({ stampMs, wallMs, lastPosition });
     if (this.#waiting.length > maxWaitingBeacons) this.#waiting = this.#waiting.filter((_, index) => index % 2 === 0);
   }
 
@@ -36,8 +55,8 @@ export class Staleness {
     this.#applied = position;
     let done = 0;
     for (const beacon of this.#waiting) {
-      if (beacon.visiblePosition > position) break;
-      if (beacon.stampMs > this.#levelAtMs) this.#levelAtMs = beacon.stampMs;
+      if (beacon.lastPosition > position) break;
+      this.#onLevel(beacon.stampMs, beacon.wallMs);
       done += 1;
     }
     if (done > 0) this.#waiting.splice(0, done);
@@ -51,8 +70,14 @@ export class Staleness {
   }
 
   /** Milliseconds, rounded up; the largest safe integer while nothing is known. */
-  stalenessMs(nowMs: number): number {
+  stalenessMs(nowMs: number, wallMs: number): number {
     if (this.#levelAtMs === Number.NEGATIVE_INFINITY) return Number.MAX_SAFE_INTEGER;
-    return Math.max(0, Math.ceil(nowMs - this.#levelAtMs));
+    return Math.max(0, Math.ceil(nowMs - this.#levelAtMs), Math.ceil(wallMs - this.#levelWallMs));
+  }
+
+  #onLevel(stampMs: number, wallMs: number): void {
+    if (stampMs <= this.#levelAtMs) return;
+    this.#levelAtMs = stampMs;
+    this.#levelWallMs = wallMs;
   }
 }

@@ -7,7 +7,7 @@ import { applyDelta, applyUpdate, checkTopology, deltaBetween } from './topology
 
 function shard(name: string, epoch = 1, endpoints = [{ network: '', address: `${name}:1` }]): Shard {
   const primary = { node: name, store: name, role: 'primary', alive: true, endpoints, host: '', pid: 0 } as const;
-  return { shard: name, epoch, primary: name, configuredSize: 1, members: [primary] };
+  return { shard: name, epoch, primary: name, configuredSize: 1, members: [primary], voters: [name] };
 }
 
 const [s1, s2] = [shard('s1'), shard('s2')];

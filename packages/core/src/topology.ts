@@ -32,6 +32,8 @@ export interface Shard {
   readonly primary: StoreId;
   readonly configuredSize: number;
   readonly members: readonly Member[];
+  /** Stores that count for quorum, leases and promises; a member that is not among them only follows. */
+  readonly voters: readonly StoreId[];
 }
 
 /** Consecutive slots of one shard, both ends inclusive. */

@@ -24,8 +24,8 @@ function recordOf(value: Bytes, change: Partial<PresentRecord> = {}): PresentRec
   return { value, metadata: { a: '1' }, version: 7, expiresAtMs: 0, ...change };
 }
 
-function put(ttlMs: number): PutOperation {
-  return { ...base, kind: 'put', value: 'v', metadata: undefined, ttlMs };
+function put(ttlMs: number, expiresAtMs = 0): PutOperation {
+  return { ...base, kind: 'put', value: 'v', metadata: undefined, ttlMs, expiresAtMs };
 }
 
 const increment = (by: bigint): SingleWriteOperation => ({ ...base, kind: 'increment', by });
@@ -39,6 +39,7 @@ describe('a deadline', () => {
     ['of a put without TTL is that of its keyspace', put(0), undefined, nowMs + 500],
     ['of a put with a TTL is its own', put(20), undefined, nowMs + 20],
     ['is none when a put says so', put(noExpiry), undefined, 0],
+    ['that a put names is taken as it is', put(0, nowMs + 7), undefined, nowMs + 7],
     ['of a record that an increment makes is that of its keyspace', increment(1n), undefined, nowMs + 500],
     ['of a record that an append makes is that of its keyspace', append('x'), undefined, nowMs + 500],
     ['stays when a value is added to', increment(1n), recordOf('1', { expiresAtMs: nowMs + 3 }), nowMs + 3],
@@ -47,6 +48,14 @@ describe('a deadline', () => {
     ['is moved by expire', expire(9), recordOf('1', { expiresAtMs: nowMs + 3 }), nowMs + 9],
   ])('%s', (_title, operation, record, expiresAtMs) => {
     expect(decideWrite(operation, record, nowMs, withTtl)).toMatchObject({ kind: 'put', expiresAtMs });
+  });
+
+  test.each([
+    ['has passed', nowMs, 'deadline-passed'],
+    ['is more than 100 years ahead', nowMs + limits.maxTtlMs + 1, 'ttl-out-of-range'],
+  ])('that a put names and that %s is refused', (_title, deadlineMs, cause) => {
+    const decision = decideWrite(put(0, deadlineMs), undefined, nowMs, withTtl);
+    expect(decision).toMatchObject({ kind: 'invalid', fault: { cause } });
   });
 
   test('that has come hides the record from every write', () => {
@@ -147,8 +156,9 @@ class Model {
     const fresh = this.#ttlMs > 0 ? now + this.#ttlMs : undefined;
     switch (write.kind) {
       case 'put': {
+        if (write.expiresAtMs !== 0 && write.expiresAtMs <= now) return 'deadline-passed';
         const own = write.ttlMs === noExpiry ? undefined : now + write.ttlMs;
-        const deadline = write.ttlMs === 0 ? fresh : own;
+        const deadline = write.expiresAtMs === 0 ? (write.ttlMs === 0 ? fresh : own) : write.expiresAtMs;
         const metadata = metadataText(write.metadata);
         this.record = { bytes: bytesOf(write.value), metadata, deadline, version };
         return `put ${version}`;
@@ -218,6 +228,14 @@ const writes: fc.Arbitrary<SingleWriteOperation> = fc
         value: values,
         metadata: fc.constantFrom(undefined, { a: '1' }),
         ttlMs: fc.oneof(ttls, fc.constant(0)),
+        expiresAtMs: fc.constant(0),
+      }),
+      fc.record({
+        kind: fc.constant('put' as const),
+        value: values,
+        metadata: fc.constant(undefined),
+        ttlMs: fc.constant(0),
+        expiresAtMs: fc.integer({ min: nowMs + 1, max: nowMs + 200 }),
       }),
       fc.constant({ kind: 'delete' as const }),
       fc.record({

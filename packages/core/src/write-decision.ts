@@ -16,11 +16,12 @@ import type {
   ExpireOperation,
   IncrementOperation,
   Outcome,
+  PutOperation,
   SingleWriteOperation,
 } from './operation.ts';
 import { noExpiry } from './operation.ts';
 import type { Fault } from './operation-check.ts';
-import { checkInKeyspace, checkValueLength } from './operation-check.ts';
+import { checkDeadline, checkInKeyspace, checkValueLength } from './operation-check.ts';
 import type { RememberedKind } from './operation-ids.ts';
 
 /** The record that a write finds. */
@@ -75,8 +76,9 @@ export function decideWrite(
   }
   switch (operation.kind) {
     case 'put': {
-      const { value, metadata, ttlMs } = operation;
-      const expiresAtMs = deadlineOf(ttlMs, nowMs, settings);
+      const { value, metadata } = operation;
+      const expiresAtMs = deadlineOf(operation, nowMs, settings);
+      if (typeof expiresAtMs !== 'number') return { kind: 'invalid', fault: expiresAtMs };
       return { kind: 'put', value, metadata, expiresAtMs, origin: 'put', answer: 0n };
     }
     case 'delete':
@@ -97,11 +99,20 @@ function conditionHolds(condition: Condition, record: PresentRecord | undefined)
   return condition.kind === 'absent' ? record === undefined : record?.version === condition.version;
 }
 
-/** When a record that is put now expires; 0: never. */
-export function deadlineOf(ttlMs: number, nowMs: number, settings: KeyspaceSettings): number {
-  if (ttlMs === noExpiry) return 0;
-  const afterMs = ttlMs === 0 ? settings.defaultTtlMs : ttlMs;
-  return afterMs === 0 ? 0 : nowMs + afterMs;
+/** When a record that is put now expires, 0: never; or what is wrong with the deadline that the put names. */
+export function deadlineOf(
+  { ttlMs, expiresAtMs }: Pick<PutOperation, 'ttlMs' | 'expiresAtMs'>,
+  nowMs: number,
+  settings: KeyspaceSettings,
+): number | Fault {
+  if (expiresAtMs !== 0) return checkDeadline(expiresAtMs, nowMs) ?? expiresAtMs;
+  if (ttlMs === 0) return defaultDeadline(nowMs, settings);
+  return ttlMs === noExpiry ? 0 : nowMs + ttlMs;
+}
+
+/** When a record expires that is made now and says nothing of it; 0: never. */
+function defaultDeadline(nowMs: number, { defaultTtlMs }: KeyspaceSettings): number {
+  return defaultTtlMs === 0 ? 0 : nowMs + defaultTtlMs;
 }
 
 function decideIncrement(
@@ -123,7 +134,7 @@ function decideIncrement(
   const value = sum.toString();
   const fault = checkValueLength(value.length, settings);
   if (fault !== undefined) return { kind: 'invalid', fault };
-  const expiresAtMs = record?.expiresAtMs ?? deadlineOf(0, nowMs, settings);
+  const expiresAtMs = record?.expiresAtMs ?? defaultDeadline(nowMs, settings);
   return { kind: 'put', value, metadata: record?.metadata, expiresAtMs, origin: 'increment', answer: sum };
 }
 
@@ -137,7 +148,7 @@ function decideAppend(
   const fault = checkValueLength(length, settings);
   if (fault !== undefined) return { kind: 'invalid', fault };
   const value = record === undefined ? operation.value : joined(record.value, operation.value);
-  const expiresAtMs = record?.expiresAtMs ?? deadlineOf(0, nowMs, settings);
+  const expiresAtMs = record?.expiresAtMs ?? defaultDeadline(nowMs, settings);
   return { kind: 'put', value, metadata: record?.metadata, expiresAtMs, origin: 'append', answer: BigInt(length) };
 }
 

@@ -16,6 +16,7 @@ const codeOfError: Readonly<Record<ErrorCode, number>> = {
   'invalid-argument': exitCodes.usage,
   usage: exitCodes.usage,
   'condition-failed': exitCodes.negative,
+  expired: exitCodes.usage,
   'no-such-keyspace': exitCodes.usage,
   'keyspace-exists': exitCodes.usage,
   'value-invalid': exitCodes.usage,

@@ -10,6 +10,7 @@ export { createLogger, logLevels } from './logger.ts';
 export { nearest } from './nearest.ts';
 export { makeNodeName } from './node-name.ts';
 export type { ProcessHost } from './process-host.ts';
+export { realTimers } from './real-timers.ts';
 export type { ProcessConfig, ProcessDefinition, RunningRole } from './run-process.ts';
 export { runProcess } from './run-process.ts';
 export type {

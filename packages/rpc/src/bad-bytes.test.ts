@@ -41,6 +41,7 @@ function putOf(value: Buffer): BatchRequest {
     condition: undefined,
     metadata: undefined,
     ttlMs: 0,
+    expiresAtMs: 0,
   } as const;
   const put = { kind: 'put', request: 1, keyspace: 1, key: 'k', value, ...write } as const;
   return { revision: 1, epoch: 1, client: '', completedBelow: 0, shard: 's1', operations: [put] };
@@ -139,6 +140,7 @@ describe('bad bytes on the port', () => {
           describeCluster: unused,
           createKeyspace: unused,
           dropKeyspace: unused,
+          promote: unused,
         },
         replication: { follow: listen, snapshot: listen, beacon: listen },
         feed: { watch: listen },

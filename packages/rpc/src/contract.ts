@@ -10,7 +10,7 @@ import { packageFiles } from './package-files.ts';
 /**
  * How messages look between proto-loader and the codecs; scripts/generate.mjs makes the types with the same options.
  */
-const loaderOptions = {
+export const loaderOptions = {
   longs: Number,
   enums: String,
   defaults: true,

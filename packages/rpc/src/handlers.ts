@@ -13,6 +13,8 @@ import type {
   KeyspaceSettings,
   NodeMessage,
   NodeStats,
+  PromoteReply,
+  PromoteWish,
   ScanRequest,
   ScanResponse,
   SearchRequest,
@@ -32,6 +34,7 @@ export interface InfoHandlers {
   describeCluster(): ClusterDescription;
   createKeyspace(name: string, settings: KeyspaceSettings): Promise<KeyspaceReply>;
   dropKeyspace(name: string): Promise<KeyspaceReply>;
+  promote(wish: PromoteWish): Promise<PromoteReply>;
 }
 
 /** What a server does for edis.v1.ShardService; proto/edis/v1/shard.proto is the contract. */

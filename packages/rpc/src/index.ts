@@ -1,6 +1,13 @@
+export type { EtcdComparison, EtcdOutcome, EtcdReading } from './etcd-client.ts';
+export { EtcdClient } from './etcd-client.ts';
+export type { EtcdRow } from './etcd-row.ts';
+export type { EtcdEvent, EtcdWatch } from './etcd-watch.ts';
+export type { CallOptions } from './grpc-connection.ts';
 export type { FeedHandlers, InfoHandlers, QueryHandlers, ReplicationHandlers, ShardHandlers } from './handlers.ts';
 export type { MessageStream, StreamListener } from './message-stream.ts';
-export type { CallOptions, RpcChannelOptions } from './rpc-channel.ts';
+export type { Network, NodeChannel, NodeServer } from './network.ts';
+export { grpcNetwork } from './network.ts';
+export type { RpcChannelOptions } from './rpc-channel.ts';
 export { RpcChannel } from './rpc-channel.ts';
 export type { RpcServerOptions } from './rpc-server.ts';
 export { RpcServer } from './rpc-server.ts';

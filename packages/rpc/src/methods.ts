@@ -12,6 +12,8 @@ import type {
   KeyspaceReply,
   NodeMessage,
   NodeStats,
+  PromoteReply,
+  PromoteWish,
   ScanRequest,
   ScanResponse,
   SearchRequest,
@@ -38,6 +40,7 @@ import {
   dropKeyspaceResponseCodec,
 } from './codec/keyspace-codec.ts';
 import type { MessageCodec } from './codec/message-codec.ts';
+import { promoteRequestCodec, promoteResponseCodec } from './codec/promote-codec.ts';
 import { aggregateRequestCodec, scanRequestCodec, searchRequestCodec } from './codec/query-request-codec.ts';
 import { RecordPageCodec } from './codec/record-page-codec.ts';
 import {
@@ -67,6 +70,7 @@ export interface Methods {
   readonly describeCluster: Method<undefined, ClusterDescription>;
   readonly createKeyspace: Method<CreateKeyspaceRequest, KeyspaceReply>;
   readonly dropKeyspace: Method<string, KeyspaceReply>;
+  readonly promote: Method<PromoteWish, PromoteReply>;
   readonly batch: Method<BatchRequest, BatchResponse>;
   readonly execute: Method<BatchRequest, BatchResponse>;
   readonly getStats: Method<undefined, NodeStats>;
@@ -96,7 +100,7 @@ interface MethodShape {
   readonly responseStream: boolean;
 }
 
-function method<Request, Response>(
+export function method<Request, Response>(
   { path, requestStream, responseStream }: MethodShape,
   request: MessageCodec<Request>,
   response: MessageCodec<Response>,
@@ -130,6 +134,7 @@ export function createMethods(): Methods {
     describeCluster: method(InfoService.service.DescribeCluster, nothingCodec, descriptionCodec),
     createKeyspace: method(InfoService.service.CreateKeyspace, createKeyspaceRequestCodec, createKeyspaceResponseCodec),
     dropKeyspace: method(InfoService.service.DropKeyspace, dropKeyspaceRequestCodec, dropKeyspaceResponseCodec),
+    promote: method(InfoService.service.Promote, promoteRequestCodec, promoteResponseCodec),
     batch: method(ShardService.service.Batch, batchRequest, batchResponse),
     execute: method(
       ShardService.service.Execute,

@@ -98,6 +98,7 @@ async function serve(): Promise<{ client: Client; requests: BatchRequest[] }> {
       describeCluster: unused,
       createKeyspace: unused,
       dropKeyspace: unused,
+      promote: unused,
     },
     query: { scan: unused, search: unused, aggregate: unused },
     feed: { watch: () => undefined },

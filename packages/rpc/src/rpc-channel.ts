@@ -13,6 +13,8 @@ import type {
   KeyspaceSettings,
   NodeMessage,
   NodeStats,
+  PromoteReply,
+  PromoteWish,
   ScanRequest,
   ScanResponse,
   SearchRequest,
@@ -23,300 +25,102 @@ import type {
   WatchRequest,
   WatchResponse,
 } from '@edis/core';
-import { EdisError, limits } from '@edis/core';
-import type { ChannelOptions, ClientUnaryCall } from '@grpc/grpc-js';
-import { Client, connectivityState, credentials, Metadata } from '@grpc/grpc-js';
-import { ClientStream, FailedStream } from './client-stream.ts';
+import type { CallOptions, GrpcConnectionOptions } from './grpc-connection.ts';
+import { GrpcConnection } from './grpc-connection.ts';
 import type { MessageStream } from './message-stream.ts';
-import type { Method } from './methods.ts';
 import { createMethods } from './methods.ts';
-import { errorOfStatus } from './status.ts';
 
-/**
- * The lazy connection to one address.
- *
- * Guarantees: streams and calls to an address that nobody answers fail with 'unreachable' at once when the connection
- * is refused, after `connectTimeoutMs` when nothing comes back at all. Each attempt after a failed one really tries:
- * callers do their own backing off, and gRPC's would only hide from them that the node is back.
- */
+export type RpcChannelOptions = GrpcConnectionOptions;
 
-const defaultConnectTimeoutMs = 3000;
-/**
- * A peer that is gone without a word is noticed after the sum of both, on streams that have no heartbeat of their
- * own.
- */
-const keepaliveTimeMs = 10_000;
-const keepaliveTimeoutMs = 10_000;
-/** A container that comes back has a new address under its old name. */
-const minTimeBetweenResolutionsMs = 500;
-const minReconnectBackoffMs = 100;
-const maxReconnectBackoffMs = 1000;
-
-export interface RpcChannelOptions {
-  /** How long an attempt to connect may take. */
-  readonly connectTimeoutMs?: number;
-  /** Only for bulk receivers: how much the peer may send ahead. */
-  readonly flowControlWindowBytes?: number;
-}
-
-export interface CallOptions {
-  readonly timeoutMs: number;
-  readonly signal?: AbortSignal;
-}
-
-function channelOptions(options: RpcChannelOptions): ChannelOptions {
-  const window = options.flowControlWindowBytes;
-  return {
-    'grpc.max_receive_message_length': limits.maxMessageBytes,
-    'grpc.max_send_message_length': limits.maxMessageBytes,
-    'grpc.keepalive_time_ms': keepaliveTimeMs,
-    'grpc.keepalive_timeout_ms': keepaliveTimeoutMs,
-    'grpc.keepalive_permit_without_calls': 1,
-    'grpc.initial_reconnect_backoff_ms': minReconnectBackoffMs,
-    'grpc.min_reconnect_backoff_ms': minReconnectBackoffMs,
-    'grpc.max_reconnect_backoff_ms': maxReconnectBackoffMs,
-    'grpc.dns_min_time_between_resolutions_ms': minTimeBetweenResolutionsMs,
-    // A connection belongs to one channel: bulk data of one must not hold up another's heartbeats.
-    'grpc.use_local_subchannel_pool': 1,
-    'grpc.enable_channelz': 0,
-    'grpc.enable_retries': 0,
-    // Nodes of a cluster are reached directly, whatever the environment says about proxies; nor do they publish
-    // settings in DNS.
-    'grpc.enable_http_proxy': 0,
-    'grpc.service_config_disable_resolution': 1,
-    ...(window === undefined ? {} : { 'grpc-node.flow_control_window': window }),
-  };
-}
-
+/** The methods of our contract on a lazy connection to one node. */
 export class RpcChannel {
-  readonly address: string;
-  readonly #connectTimeoutMs: number;
-  readonly #options: ChannelOptions;
+  readonly #connection: GrpcConnection;
   readonly #methods = createMethods();
-  /** What ends when the channel is closed. */
-  readonly #open = new Set<Cancellable>();
-  #client: Client | undefined = undefined;
-  #closed = false;
 
   constructor(address: string, options: RpcChannelOptions = {}) {
-    this.address = address;
-    this.#connectTimeoutMs = options.connectTimeoutMs ?? defaultConnectTimeoutMs;
-    this.#options = channelOptions(options);
+    this.#connection = new GrpcConnection(address, options);
+  }
+
+  get address(): string {
+    return this.#connection.address;
   }
 
   session(): MessageStream<NodeMessage, InfoMessage> {
-    return this.#duplex(this.#methods.session);
+    return this.#connection.duplex(this.#methods.session);
   }
 
   watchTopology(): MessageStream<never, TopologyUpdate> {
-    const { definition, request, response } = this.#methods.watchTopology;
-    return this.#stream((client) => {
-      const { path, requestSerialize, responseDeserialize } = definition;
-      const argument = request.encode(undefined);
-      const call = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, argument);
-      return ClientStream.readable(call, response, this.address);
-    });
+    return this.#connection.readable(this.#methods.watchTopology, undefined);
   }
 
   describeCluster(options: CallOptions): Promise<ClusterDescription> {
-    return this.#call(this.#methods.describeCluster, undefined, options);
+    return this.#connection.call(this.#methods.describeCluster, undefined, options);
   }
 
   createKeyspace(name: string, settings: KeyspaceSettings, options: CallOptions): Promise<KeyspaceReply> {
-    return this.#call(this.#methods.createKeyspace, { name, settings }, options);
+    return this.#connection.call(this.#methods.createKeyspace, { name, settings }, options);
   }
 
   dropKeyspace(name: string, options: CallOptions): Promise<KeyspaceReply> {
-    return this.#call(this.#methods.dropKeyspace, name, options);
+    return this.#connection.call(this.#methods.dropKeyspace, name, options);
+  }
+
+  promote(wish: PromoteWish, options: CallOptions): Promise<PromoteReply> {
+    return this.#connection.call(this.#methods.promote, wish, options);
   }
 
   batch(): MessageStream<BatchRequest, BatchResponse> {
-    return this.#duplex(this.#methods.batch);
+    return this.#connection.duplex(this.#methods.batch);
   }
 
   execute(request: BatchRequest, options: CallOptions): Promise<BatchResponse> {
-    return this.#call(this.#methods.execute, request, options);
+    return this.#connection.call(this.#methods.execute, request, options);
   }
 
   stats(options: CallOptions): Promise<NodeStats> {
-    return this.#call(this.#methods.getStats, undefined, options);
+    return this.#connection.call(this.#methods.getStats, undefined, options);
   }
 
   scan(request: ScanRequest, options: CallOptions): Promise<ScanResponse> {
-    return this.#call(this.#methods.scan, request, options);
+    return this.#connection.call(this.#methods.scan, request, options);
   }
 
   search(request: SearchRequest, options: CallOptions): Promise<SearchResponse> {
-    return this.#call(this.#methods.search, request, options);
+    return this.#connection.call(this.#methods.search, request, options);
   }
 
   aggregate(request: AggregateRequest, options: CallOptions): Promise<AggregateResponse> {
-    return this.#call(this.#methods.aggregate, request, options);
+    return this.#connection.call(this.#methods.aggregate, request, options);
   }
 
   watch(): MessageStream<WatchRequest, WatchResponse> {
-    return this.#duplex(this.#methods.watch);
+    return this.#connection.duplex(this.#methods.watch);
   }
 
   follow(): MessageStream<FollowRequest, FollowResponse> {
-    return this.#duplex(this.#methods.follow);
+    return this.#connection.duplex(this.#methods.follow);
   }
 
   snapshot(): MessageStream<SnapshotRequest, SnapshotResponse> {
-    return this.#duplex(this.#methods.snapshot);
+    return this.#connection.duplex(this.#methods.snapshot);
   }
 
   beacon(): MessageStream<BeaconRequest, BeaconResponse> {
-    return this.#duplex(this.#methods.beacon);
+    return this.#connection.duplex(this.#methods.beacon);
   }
 
   /** Whether the node says of itself that it serves. */
   health(options: CallOptions): Promise<boolean> {
-    return this.#call(this.#methods.health, undefined, options);
+    return this.#connection.call(this.#methods.health, undefined, options);
   }
 
   /** Connects if that has not happened, and goes on trying until the time is over. */
-  async waitReady(timeoutMs: number): Promise<void> {
-    const client = this.#connected();
-    const failure = await new Promise<Error | undefined>((resolve) => {
-      client.waitForReady(Date.now() + timeoutMs, resolve);
-    });
-    if (failure === undefined) return;
-    if (this.#closed) throw this.#closedError();
-    throw new EdisError('unreachable', `${this.address} is unreachable: no connection within ${timeoutMs} ms`);
+  waitReady(timeoutMs: number): Promise<void> {
+    return this.#connection.waitReady(timeoutMs);
   }
 
   /** Ends the connection; open streams and calls end with 'closed'. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    for (const open of [...this.#open]) open.cancel(this.#closedError());
-    this.#client?.close();
-    this.#client = undefined;
-  }
-
-  #closedError(): EdisError {
-    return new EdisError('closed', `the connection to ${this.address} was closed`);
-  }
-
-  #connected(): Client {
-    if (this.#closed) throw this.#closedError();
-    const current = this.#client;
-    if (current !== undefined) {
-      if (current.getChannel().getConnectivityState(false) !== connectivityState.TRANSIENT_FAILURE) return current;
-      current.close();
-    }
-    const client = new Client(this.address, credentials.createInsecure(), this.#options);
-    this.#client = client;
-    return client;
-  }
-
-  #duplex<Out, In>({ definition, request, response }: Method<Out, In>): MessageStream<Out, In> {
-    return this.#stream((client) => {
-      const { path, requestSerialize, responseDeserialize } = definition;
-      const call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
-      return ClientStream.duplex(call, request, response, this.address);
-    });
-  }
-
-  #stream<Out, In>(start: (client: Client) => ClientStream<Out, In>): MessageStream<Out, In> {
-    let client: Client;
-    try {
-      client = this.#connected();
-    } catch (caught) {
-      return new FailedStream<Out, In>(this.address, EdisError.from(caught, 'usage'));
-    }
-    const stream = start(client);
-    stream.onFinished = this.#guard(client, stream);
-    return stream;
-  }
-
-  async #call<Request, Response>(
-    { definition, request, response }: Method<Request, Response>,
-    message: Request,
-    { timeoutMs, signal }: CallOptions,
-  ): Promise<Response> {
-    if (signal?.aborted === true) throw this.#abortedError();
-    const client = this.#connected();
-    const pending = new PendingCall();
-    const settled = this.#guard(client, pending);
-    const abort = () => pending.cancel(this.#abortedError());
-    signal?.addEventListener('abort', abort, { once: true });
-    try {
-      const bytes = await pending.start((callback) =>
-        client.makeUnaryRequest(
-          definition.path,
-          definition.requestSerialize,
-          definition.responseDeserialize,
-          request.encode(message),
-          new Metadata(),
-          { deadline: Date.now() + timeoutMs },
-          (error, answer) => callback(error === null ? undefined : errorOfStatus(error, this.address), answer),
-        ),
-      );
-      return response.decode(bytes);
-    } finally {
-      signal?.removeEventListener('abort', abort);
-      settled();
-    }
-  }
-
-  #abortedError(): EdisError {
-    return new EdisError('aborted', `the call to ${this.address} was aborted by its caller`);
-  }
-
-  /** Ends what waits for a connection too long; returns what to call when it is over. */
-  #guard(client: Client, open: Cancellable): () => void {
-    this.#open.add(open);
-    const timer = this.#isReady(client)
-      ? undefined
-      : setTimeout(() => this.#connectTimeout(client, open), this.#connectTimeoutMs);
-    return () => {
-      clearTimeout(timer);
-      this.#open.delete(open);
-    };
-  }
-
-  #isReady(client: Client): boolean {
-    return client.getChannel().getConnectivityState(false) === connectivityState.READY;
-  }
-
-  #connectTimeout(client: Client, open: Cancellable): void {
-    const state = client.getChannel().getConnectivityState(false);
-    // Idle: it was connected meanwhile, and the server has asked for no more calls.
-    if (state === connectivityState.READY || state === connectivityState.IDLE) return;
-    open.cancel(
-      new EdisError('unreachable', `${this.address} is unreachable: no connection within ${this.#connectTimeoutMs} ms`),
-    );
-    // The attempt may hang for minutes; the next one starts afresh.
-    if (this.#client === client) this.#client = undefined;
-    client.close();
-  }
-}
-
-interface Cancellable {
-  cancel(error: EdisError): void;
-}
-
-/** A unary call that can be ended with an error of our own. */
-class PendingCall {
-  #call: ClientUnaryCall | undefined = undefined;
-  #reject: ((error: EdisError) => void) | undefined = undefined;
-
-  start(
-    begin: (callback: (error: EdisError | undefined, answer: Buffer | undefined) => void) => ClientUnaryCall,
-  ): Promise<Buffer> {
-    return new Promise((resolve, reject) => {
-      this.#reject = reject;
-      this.#call = begin((error, answer) => {
-        if (answer === undefined) reject(error ?? new EdisError('internal', 'an answer without a message'));
-        else resolve(answer);
-      });
-    });
-  }
-
-  cancel(error: EdisError): void {
-    this.#reject?.(error);
-    this.#call?.cancel();
+    this.#connection.close();
   }
 }

@@ -169,13 +169,14 @@ export class RpcServer {
   }
 
   #infoCalls(handlers: InfoHandlers): ServerCall[] {
-    const { session, watchTopology, describeCluster, createKeyspace, dropKeyspace } = this.#methods;
+    const { session, watchTopology, describeCluster, createKeyspace, dropKeyspace, promote } = this.#methods;
     return [
       this.#duplex(session, (stream) => handlers.session(stream)),
       this.#serverStreaming(watchTopology, (stream) => handlers.watchTopology(stream)),
       this.#unary(describeCluster, () => handlers.describeCluster()),
       this.#unary(createKeyspace, ({ name, settings }) => handlers.createKeyspace(name, settings)),
       this.#unary(dropKeyspace, (name) => handlers.dropKeyspace(name)),
+      this.#unary(promote, (wish) => handlers.promote(wish)),
     ];
   }
 

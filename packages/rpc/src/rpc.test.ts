@@ -64,6 +64,7 @@ function batchOf(requests: readonly number[], valueBytes = 1): BatchRequest {
       value,
       metadata: undefined,
       ttlMs: 0,
+      expiresAtMs: 0,
     })),
   };
 }
@@ -116,6 +117,8 @@ const stats: NodeStats = {
   expiredCount: 19,
   queryCount: 20,
   watcherCount: 21,
+  receiptCount: 22,
+  receiptOperations: 23,
   keyspaces: [{ keyspace: 1, recordCount: 22, recordBytes: 23 }],
   hotKeys: [{ keyspace: 1, key: 'k\u00ff', operationsPerSecond: 24 }],
 };
@@ -417,6 +420,7 @@ describe('every method', () => {
       host: 'h',
       pid: 4,
       incarnation: 2 ** 50,
+      promisedEpoch: 6,
     } as const;
     const report = {
       lastEntry: { epoch: 1, position: 2 },
@@ -452,7 +456,7 @@ describe('every method', () => {
       info: {
         session: (stream) => {
           handOver(new Received(stream));
-          stream.send({ kind: 'registered', cluster: 'c', shard: 's1', reportMs: 500, deadAfterMs: 3000 });
+          stream.send({ kind: 'registered', cluster: 'c', shard: 's1', reportMs: 500, deadAfterMs: 3000, fencing: 0 });
           stream.send({ kind: 'refused', cause: 'shard-taken', message: 'no' });
           stream.send({ kind: 'topology', update: { kind: 'whole', topology: emptyTopology } });
           stream.send({
@@ -460,11 +464,13 @@ describe('every method', () => {
             configuration: {
               shard: 's1',
               epoch: 1,
+              primarySince: 1,
               primary: 'st1',
               members: ['st1'],
               quorum: 1,
               configuredSize: 2,
               primaryEndpoints: [{ network: '', address: 'a:1' }],
+              leaseMs: 2000,
             },
           });
         },
@@ -477,6 +483,8 @@ describe('every method', () => {
         createKeyspace: (name, settings) =>
           Promise.resolve({ kind: 'created', keyspace: { ...defaultKeyspace, name, settings }, revision: 4 }),
         dropKeyspace: (name) => Promise.resolve({ kind: 'refused', cause: 'no-such-keyspace', message: name }),
+        promote: ({ shard, node, isUnsafe }) =>
+          Promise.resolve({ kind: 'refused', cause: 'not-alive', message: `${shard} ${node} ${isUnsafe}` }),
       },
     });
     const channel = channelTo(address);
@@ -503,6 +511,8 @@ describe('every method', () => {
       cause: 'no-such-keyspace',
       message: 'users',
     });
+    const promoted = await channel.promote({ shard: 's1', node: 'n1', isUnsafe: true }, { timeoutMs });
+    expect(promoted).toEqual({ kind: 'refused', cause: 'not-alive', message: 's1 n1 true' });
   });
 
   it('carries its messages: ReplicationService', async () => {
@@ -519,14 +529,14 @@ describe('every method', () => {
       },
       { kind: 'acknowledge', durablePosition: 3, appliedPosition: 2, receivedPosition: 4 },
     ];
+    const mark = { epoch: 4, visiblePosition: 9, syncPosition: 0 };
     const responses: FollowResponse[] = [
       {
         message: { kind: 'start', fromPosition: 10, epochs: [{ epoch: 1, firstPosition: 1 }] },
-        epoch: 4,
-        visiblePosition: 9,
+        ...mark,
       },
-      { message: { kind: 'snapshot-needed', cause: 'diverged', agreedPosition: 3 }, epoch: 4, visiblePosition: 9 },
-      { message: { kind: 'refused', cause: 'old-epoch' }, epoch: 4, visiblePosition: 0 },
+      { message: { kind: 'snapshot-needed', cause: 'diverged', agreedPosition: 3 }, ...mark },
+      { message: { kind: 'refused', cause: 'old-epoch' }, epoch: 4, visiblePosition: 0, syncPosition: 0 },
       {
         message: {
           kind: 'entries',
@@ -534,11 +544,12 @@ describe('every method', () => {
           bodies: [Buffer.from('one'), Buffer.alloc(0), Buffer.alloc(70_000, 7)],
           checksums: [0, 0xffff_ffff, 123],
         },
-        epoch: 4,
-        visiblePosition: 11,
+        ...mark,
+        syncPosition: 12,
       },
-      { message: { kind: 'watermark' }, epoch: 4, visiblePosition: 12 },
+      { message: { kind: 'watermark' }, epoch: 4, visiblePosition: 12, syncPosition: 12 },
     ];
+    const asked = { epoch: 4, since: 3, lastPosition: 12, leaseMs: 2000 };
     const { promise: follows, resolve: onFollow } = deferred<Received<FollowRequest>>();
     const { promise: snapshots, resolve: onSnapshot } = deferred<Received<SnapshotRequest>>();
     const position = { epoch: 4, position: 9 };
@@ -559,7 +570,7 @@ describe('every method', () => {
         },
         beacon: (stream) =>
           stream.listen({
-            onMessage: ({ stampMs }) => stream.send({ epoch: 4, visiblePosition: 12, stampMs, leaseMs: 0 }),
+            onMessage: ({ stampMs, granted }) => stream.send({ ...asked, stampMs, number: granted + 1 }),
             onClose: () => undefined,
           }),
       },
@@ -584,9 +595,9 @@ describe('every method', () => {
     expect(received.messages).toEqual(pages);
     const beacon = channel.beacon();
     const beacons = new Received(beacon);
-    beacon.send({ shard: 's1', store: 'st2', stampMs: 12.75 });
+    beacon.send({ shard: 's1', store: 'st2', stampMs: 12.75, granted: 7 });
     await beacons.until(() => beacons.messages.length === 1);
-    expect(beacons.messages).toEqual([{ epoch: 4, visiblePosition: 12, stampMs: 12.75, leaseMs: 0 }]);
+    expect(beacons.messages).toEqual([{ ...asked, stampMs: 12.75, number: 8 }]);
   });
 
   it('carries its messages: ShardService', async () => {

@@ -47,7 +47,9 @@ function writeToWire(operation: SingleWriteOperation): OperationInput {
   switch (operation.kind) {
     case 'put': {
       const value = bufferOf(operation.value);
-      return { put: { ...write, value, metadata: { ...operation.metadata }, ...ttlToWire(operation.ttlMs) } };
+      const { expiresAtMs } = operation;
+      const life = { ...ttlToWire(operation.ttlMs), expiresAtMs };
+      return { put: { ...write, value, metadata: { ...operation.metadata }, ...life } };
     }
     case 'delete':
       return { delete: write };
@@ -111,6 +113,11 @@ const condition: fc.Arbitrary<Condition | undefined> = fc.oneof(
   fc.record({ kind: fc.constant('version' as const), version: uint64 }),
 );
 const ttlMs = fc.oneof(fc.constantFrom(0, noExpiry), uint64);
+/** A deadline beside `noExpiry` has no meaning. */
+const life = fc.oneof(
+  fc.record({ ttlMs, expiresAtMs: fc.constant(0) }),
+  fc.record({ ttlMs: uint64, expiresAtMs: uint64 }),
+);
 const ack = fc.constantFrom('memory', 'disk', 'quorum');
 const writeFields = {
   request: uint32,
@@ -122,7 +129,9 @@ const writeFields = {
   condition,
 } as const;
 const singleWrite: fc.Arbitrary<SingleWriteOperation> = fc.oneof(
-  fc.record({ kind: fc.constant('put' as const), ...writeFields, value: bytes, metadata, ttlMs }),
+  fc
+    .tuple(fc.record({ kind: fc.constant('put' as const), ...writeFields, value: bytes, metadata }), life)
+    .map(([put, lives]) => ({ ...put, ...lives })),
   fc.record({ kind: fc.constant('delete' as const), ...writeFields }),
   fc.record({ kind: fc.constant('increment' as const), ...writeFields, by: sint64 }),
   fc.record({ kind: fc.constant('append' as const), ...writeFields, value: bytes }),
@@ -316,15 +325,17 @@ describe('the hand-made codec of batch requests', () => {
     expect(requests.decode(input).operations).toEqual([{ kind: 'malformed', request: 7 }]);
   });
 
-  it('makes a malformed operation of a TTL beside no_expiry', () => {
+  it('makes a malformed operation of a TTL or deadline beside no_expiry', () => {
     const both = { key: Buffer.from('k'), ttlMs: 5, noExpiry: true };
     const operations = [
       { request: 1, put: both },
       { request: 2, expire: both },
+      { request: 3, put: { key: Buffer.from('k'), expiresAtMs: 5, noExpiry: true } },
     ];
     expect(requests.decode(contract.BatchRequest.serialize({ operations })).operations).toEqual([
       { kind: 'malformed', request: 1 },
       { kind: 'malformed', request: 2 },
+      { kind: 'malformed', request: 3 },
     ]);
   });
 

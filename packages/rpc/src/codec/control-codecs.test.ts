@@ -12,8 +12,24 @@ import {
   dropKeyspaceResponseCodec,
 } from './keyspace-codec.ts';
 import type { MessageCodec } from './message-codec.ts';
-import { keyspaceSettings, topology, uint64 } from './message-fixture.ts';
-import { beaconRequestCodec, snapshotRequestCodec, snapshotResponseCodec } from './replication-codec.ts';
+import {
+  beaconRequest,
+  beaconResponse,
+  groupDirective,
+  groupMessage,
+  keyspaceSettings,
+  promoteReply,
+  text,
+  topology,
+  uint64,
+} from './message-fixture.ts';
+import { promoteRequestCodec, promoteResponseCodec } from './promote-codec.ts';
+import {
+  beaconRequestCodec,
+  beaconResponseCodec,
+  snapshotRequestCodec,
+  snapshotResponseCodec,
+} from './replication-codec.ts';
 import { infoMessageCodec, nodeMessageCodec } from './session-codec.ts';
 import { topologyCodec, topologyUpdateCodec } from './topology-codec.ts';
 
@@ -34,6 +50,7 @@ const methodNames: readonly (keyof Methods)[] = [
   'describeCluster',
   'createKeyspace',
   'dropKeyspace',
+  'promote',
   'batch',
   'execute',
   'getStats',
@@ -100,6 +117,14 @@ describe('control messages', () => {
       snapshotResponseCodec,
       contract.SnapshotResponse.serialize({ page: { keys: [Buffer.from('k')] } }),
     ],
+    ['a promise of no kind', nodeMessageCodec, contract.SessionRequest.serialize({ promise: { promisedEpoch: 3 } })],
+    ['a change of members of no kind', nodeMessageCodec, contract.SessionRequest.serialize({ propose: { epoch: 3 } })],
+    [
+      'an epoch above 2^53 - 1',
+      infoMessageCodec,
+      contract.SessionResponse.serialize({ prepare: { epoch: '9007199254740993' } }),
+    ],
+    ['a refusal without a cause', promoteResponseCodec, contract.PromoteResponse.serialize({ refused: {} })],
     ['a stamp that is no number', beaconRequestCodec, contract.BeaconRequest.serialize({ stampMs: Number.NaN })],
   ])('are refused as malformed: %s', (_what, codec, bytes) => {
     expect(refusalOf(codec, bytes)?.code).toBe('protocol');
@@ -118,6 +143,42 @@ describe('control messages', () => {
     };
     const decoded = nodeMessageCodec.decode(nodeMessageCodec.encode({ kind: 'report', report }));
     expect(decoded).toEqual({ kind: 'report', report: { ...report, lagMs: 13, operationsPerSecond: 0 } });
+  });
+});
+
+function expectSame<T>(codec: MessageCodec<T>, message: T): void {
+  expect(codec.decode(codec.encode(message))).toEqual(message);
+}
+
+describe('messages about a group', () => {
+  it('carry promises, members, hand-overs and configurations as they are', () => {
+    fc.assert(
+      fc.property(groupMessage, groupDirective, (message, directive) => {
+        expectSame(nodeMessageCodec, message);
+        expectSame(infoMessageCodec, directive);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('carry beacons and grants as they are, with the fractions of their stamps', () => {
+    fc.assert(
+      fc.property(beaconRequest, beaconResponse, (request, response) => {
+        // The wire does not tell the two zeros apart.
+        expectSame(beaconRequestCodec, { ...request, stampMs: request.stampMs + 0 });
+        expectSame(beaconResponseCodec, { ...response, stampMs: response.stampMs + 0 });
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('carry the wish for another primary, and what info says to it', () => {
+    fc.assert(
+      fc.property(text, text, fc.boolean(), promoteReply, (shard, node, isUnsafe, reply) => {
+        expectSame(promoteRequestCodec, { shard, node, isUnsafe });
+        expectSame(promoteResponseCodec, reply);
+      }),
+    );
   });
 });
 

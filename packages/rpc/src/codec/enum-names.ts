@@ -27,6 +27,7 @@ export const invalidCauses: readonly (InvalidCause | undefined)[] = [
   'not-a-number',
   'field-not-indexed',
   'too-many-groups',
+  'deadline-passed',
 ];
 
 export const memberRoles: readonly (MemberRole | undefined)[] = [undefined, 'primary', 'replica', 'learner'];

@@ -39,8 +39,8 @@ function variantToWire(message: FollowMessage, epoch: number): FollowResponseInp
   }
 }
 
-function toWire({ message, epoch, visiblePosition }: FollowResponse): FollowResponseInput {
-  return { ...variantToWire(message, epoch), epoch, visiblePosition };
+function toWire({ message, epoch, visiblePosition, syncPosition }: FollowResponse): FollowResponseInput {
+  return { ...variantToWire(message, epoch), epoch, visiblePosition, syncPosition };
 }
 
 const uint64 = fc.oneof(fc.nat(200), fc.maxSafeNat());
@@ -56,7 +56,7 @@ const message: fc.Arbitrary<FollowMessage> = fc.oneof(
   }),
   fc.record({
     kind: fc.constant('snapshot-needed' as const),
-    cause: fc.constantFrom('log-too-short', 'diverged'),
+    cause: fc.constantFrom('log-too-short', 'diverged', 'log-too-long'),
     agreedPosition: uint64,
   }),
   fc.record({
@@ -73,7 +73,12 @@ const message: fc.Arbitrary<FollowMessage> = fc.oneof(
     })),
   fc.constant({ kind: 'watermark' as const }),
 );
-const response: fc.Arbitrary<FollowResponse> = fc.record({ message, epoch: uint64, visiblePosition: uint64 });
+const response: fc.Arbitrary<FollowResponse> = fc.record({
+  message,
+  epoch: uint64,
+  visiblePosition: uint64,
+  syncPosition: uint64,
+});
 
 function refusalOf(bytes: Buffer): EdisError | undefined {
   try {

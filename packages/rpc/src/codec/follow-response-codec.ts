@@ -107,14 +107,16 @@ export class FollowResponseCodec implements MessageCodec<FollowResponse> {
   readonly #reader = new ProtobufReader();
   readonly #writer = new ProtobufWriter();
 
-  encode({ message, epoch, visiblePosition }: FollowResponse): Buffer {
+  encode({ message, epoch, visiblePosition, syncPosition }: FollowResponse): Buffer {
     const writer = this.#writer;
     const variant = variantSize(message, epoch);
     const variantField = message.kind === 'watermark' ? 0 : lengthFieldSize(variant);
-    writer.begin(variantField + numberFieldSize(epoch) + numberFieldSize(visiblePosition));
+    const positions = numberFieldSize(visiblePosition) + numberFieldSize(syncPosition);
+    writer.begin(variantField + numberFieldSize(epoch) + positions);
     writeVariant(writer, message, epoch, variant);
     writer.number(0x28, epoch);
     writer.number(0x30, visiblePosition);
+    writer.number(0x38, syncPosition);
     return writer.finish();
   }
 
@@ -124,18 +126,20 @@ export class FollowResponseCodec implements MessageCodec<FollowResponse> {
     let message = watermark;
     let epoch = 0;
     let visiblePosition = 0;
+    let syncPosition = 0;
     while (reader.position < reader.limit) {
       const tag = reader.tag();
       if (tag === 0x22) message = this.#readEntries();
       else if (tag === 0x28) epoch = reader.varint();
       else if (tag === 0x30) visiblePosition = reader.varint();
+      else if (tag === 0x38) syncPosition = reader.varint();
       else if (tag === 0x0a) message = this.#readStart();
       else if (tag === 0x12) message = this.#readSnapshotNeeded();
       else if (tag === 0x1a) message = this.#readRefused();
       else reader.skip(tag);
     }
     reader.release();
-    return { message, epoch, visiblePosition };
+    return { message, epoch, visiblePosition, syncPosition };
   }
 
   #readEntries(): FollowMessage {

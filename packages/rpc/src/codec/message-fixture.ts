@@ -1,10 +1,16 @@
 import type {
+  BeaconRequest,
+  BeaconResponse,
   BusyCause,
   Bytes,
+  Configuration,
   IndexedField,
+  InfoMessage,
   InvalidCause,
   KeyspaceSettings,
+  NodeMessage,
   Outcome,
+  PromoteReply,
   QueryRefusal,
   Topology,
 } from '@edis/core';
@@ -88,10 +94,104 @@ export const topology: fc.Arbitrary<Topology> = fc.record({
         }),
         { maxLength: 2 },
       ),
+      voters: fc.array(text, { maxLength: 2 }),
     }),
     { maxLength: 2 },
   ),
 });
+
+const endpoints = fc.array(endpoint, { maxLength: 2 });
+const stores = fc.array(text, { maxLength: 4 });
+const stampMs = fc.double({ noNaN: true, noDefaultInfinity: true });
+
+export const configuration: fc.Arbitrary<Configuration> = fc.record({
+  shard: text,
+  epoch: uint64,
+  primarySince: uint64,
+  primary: text,
+  members: stores,
+  quorum: uint32,
+  configuredSize: uint32,
+  primaryEndpoints: endpoints,
+  leaseMs: uint32,
+});
+
+const registration = fc.record({
+  node: text,
+  role: fc.constantFrom('write-shard' as const, 'read-shard' as const),
+  store: text,
+  cluster: text,
+  shard: text,
+  endpoints,
+  lastEntry: position,
+  seenEpoch: uint64,
+  host: text,
+  pid: uint32,
+  incarnation: uint64,
+  promisedEpoch: uint64,
+});
+const answer = fc.record({
+  kind: fc.constantFrom('promised' as const, 'declined' as const, 'outdated' as const),
+  promisedEpoch: uint64,
+  lastEntry: position,
+  witness: fc.boolean(),
+});
+const proposal = fc.record({
+  epoch: uint64,
+  change: fc.constantFrom('add' as const, 'remove' as const),
+  store: text,
+});
+
+/** What a member says about its group. */
+export const groupMessage: fc.Arbitrary<NodeMessage> = fc.oneof(
+  fc.record({ kind: fc.constant('register' as const), registration }),
+  fc.record({ kind: fc.constant('promise' as const), answer }),
+  fc.record({ kind: fc.constant('propose' as const), proposal }),
+  fc.record({ kind: fc.constant('handed-over' as const), epoch: uint64, to: text }),
+  fc.constantFrom({ kind: 'retire' as const }, { kind: 'leave' as const }),
+);
+
+const prepare = fc.record({ epoch: uint64, preferred: text, releasedBy: text });
+
+/** What info says to a member about its group. */
+export const groupDirective: fc.Arbitrary<InfoMessage> = fc.oneof(
+  fc.record({
+    kind: fc.constant('registered' as const),
+    cluster: text,
+    shard: text,
+    reportMs: uint32,
+    deadAfterMs: uint32,
+    fencing: uint64,
+  }),
+  fc.record({ kind: fc.constant('configuration' as const), configuration }),
+  fc.record({ kind: fc.constant('prepare' as const), prepare }),
+  fc.record({ kind: fc.constant('hand-over' as const), epoch: uint64, to: text }),
+  fc.record({ kind: fc.constant('proposal-refused' as const), epoch: uint64 }),
+);
+
+export const beaconRequest: fc.Arbitrary<BeaconRequest> = fc.record({
+  shard: text,
+  store: text,
+  stampMs,
+  granted: uint64,
+});
+export const beaconResponse: fc.Arbitrary<BeaconResponse> = fc.record({
+  epoch: uint64,
+  since: uint64,
+  lastPosition: uint64,
+  stampMs,
+  leaseMs: uint32,
+  number: uint64,
+});
+
+export const promoteReply: fc.Arbitrary<PromoteReply> = fc.oneof(
+  fc.constant({ kind: 'accepted' as const }),
+  fc.record({
+    kind: fc.constant('refused' as const),
+    cause: fc.constantFrom('no-such-shard', 'no-such-node', 'not-a-member', 'not-alive', 'is-primary'),
+    message: text,
+  }),
+);
 
 const busyNames = {
   'queue-operations': 'BUSY_CAUSE_QUEUE_OPERATIONS',
@@ -115,6 +215,7 @@ const invalidNames = {
   'not-a-number': 'INVALID_CAUSE_NOT_A_NUMBER',
   'field-not-indexed': 'INVALID_CAUSE_FIELD_NOT_INDEXED',
   'too-many-groups': 'INVALID_CAUSE_TOO_MANY_GROUPS',
+  'deadline-passed': 'INVALID_CAUSE_DEADLINE_PASSED',
 } as const satisfies Record<InvalidCause, string>;
 
 function keysOf<T extends string>(names: Readonly<Record<T, string>>): readonly T[] {

@@ -53,6 +53,7 @@ export class OperationReader {
   #by = 0n;
   #ttlMs = 0;
   #expires = true;
+  #expiresAtMs = 0;
   #enumValue = 0;
   #condition: Condition | undefined = undefined;
   #conditionHasNoMeaning = false;
@@ -132,7 +133,7 @@ export class OperationReader {
   }
 
   #makePut(request: number, ack: Ack): Operation {
-    if (!this.#expires && this.#ttlMs !== 0) return { kind: 'malformed', request };
+    if (!this.#expires && this.#ttlMs + this.#expiresAtMs > 0) return { kind: 'malformed', request };
     return {
       kind: 'put',
       request,
@@ -145,6 +146,7 @@ export class OperationReader {
       value: this.#value,
       metadata: this.#metadata.value,
       ttlMs: this.#expires ? this.#ttlMs : noExpiry,
+      expiresAtMs: this.#expiresAtMs,
     };
   }
 
@@ -197,6 +199,7 @@ export class OperationReader {
     this.#value = '';
     this.#ttlMs = 0;
     this.#expires = true;
+    this.#expiresAtMs = 0;
     this.#metadata.reset();
     while (reader.position < reader.limit) {
       const tag = reader.tag();
@@ -207,6 +210,7 @@ export class OperationReader {
       else if (tag === 0x2a) this.#readCondition();
       else if (tag === 0x30) this.#ttlMs = reader.varint();
       else if (tag === 0x38) this.#expires = !reader.bool();
+      else if (tag === 0x40) this.#expiresAtMs = reader.varint();
       else reader.skip(tag);
     }
     reader.leave(outer);

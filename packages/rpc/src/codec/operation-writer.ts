@@ -56,6 +56,7 @@ function singleWriteSize(operation: SingleWriteOperation): number {
   switch (operation.kind) {
     case 'put':
       size += lengthFieldSize(operation.value.length) + metadataSize(operation.metadata) + ttlSize(operation.ttlMs);
+      size += numberFieldSize(operation.expiresAtMs);
       break;
     case 'append':
       size += lengthFieldSize(operation.value.length);
@@ -126,6 +127,7 @@ function writePut(writer: ProtobufWriter, operation: PutOperation, variant: numb
   writeCondition(writer, 0x2a, operation.condition);
   if (operation.ttlMs === noExpiry) writer.presentNumber(0x38, 1);
   else writer.number(0x30, operation.ttlMs);
+  writer.number(0x40, operation.expiresAtMs);
 }
 
 function writeDelete(writer: ProtobufWriter, operation: DeleteOperation, variant: number): void {

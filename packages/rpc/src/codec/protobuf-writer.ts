@@ -144,8 +144,26 @@ export class ProtobufWriter {
   }
 
   presentText(tag: number, text: string): void {
+    const start = this.position;
+    if (text.length <= shortLength && this.#ascii(tag, text)) return;
+    this.position = start;
     this.lengthPrefix(tag, Buffer.byteLength(text));
     this.position += this.#buffer.utf8Write(text, this.position);
+  }
+
+  /** A short text; false when it is not ASCII, and what was written is to be written over. */
+  #ascii(tag: number, text: string): boolean {
+    const { length } = text;
+    this.lengthPrefix(tag, length);
+    const buffer = this.#buffer;
+    const position = this.position;
+    for (let index = 0; index < length; index++) {
+      const code = text.charCodeAt(index);
+      if (code > 0x7f) return false;
+      buffer[position + index] = code;
+    }
+    this.position = position + length;
+    return true;
   }
 
   bytes(tag: number, bytes: Bytes): void {

@@ -25,8 +25,8 @@ import type { SearchPlace as WireSearchPlace } from '../generated/edis/v1/Search
 import type { SearchRequest as WireSearchRequest } from '../generated/edis/v1/SearchRequest.ts';
 import { LoadedCodec } from './loaded-codec.ts';
 import { malformed } from './message-codec.ts';
-import { positionFromWire } from './session-codec.ts';
 import { member, present, safeInteger } from './wire-checks.ts';
+import { positionFromWire } from './wire-position.ts';
 
 /** What is asked of QueryService: one small message each, hence proto-loader's coding. */
 

@@ -25,8 +25,8 @@ import type {
 import type { SnapshotStart as WireSnapshotStart } from '../generated/edis/v1/SnapshotStart.ts';
 import { LoadedCodec } from './loaded-codec.ts';
 import { malformed } from './message-codec.ts';
-import { positionFromWire } from './session-codec.ts';
 import { present, safeInteger } from './wire-checks.ts';
+import { positionFromWire } from './wire-position.ts';
 
 /**
  * The control messages of ReplicationService; the stream of entries has a codec of its own (follow-response-
@@ -177,9 +177,11 @@ function stamp(stampMs: number): number {
 function beaconResponseFromWire(wire: WireBeaconResponse): BeaconResponse {
   return {
     epoch: safeInteger(wire.epoch, 'BeaconResponse.epoch'),
-    visiblePosition: safeInteger(wire.visiblePosition, 'BeaconResponse.visible_position'),
+    since: safeInteger(wire.since, 'BeaconResponse.since'),
+    lastPosition: safeInteger(wire.lastPosition, 'BeaconResponse.last_position'),
     stampMs: stamp(wire.stampMs),
     leaseMs: wire.leaseMs,
+    number: safeInteger(wire.number, 'BeaconResponse.number'),
   };
 }
 
@@ -199,12 +201,24 @@ export const snapshotResponseCodec = new LoadedCodec(
 
 export const beaconRequestCodec = new LoadedCodec(
   contract.BeaconRequest,
-  ({ shard, store, stampMs }: BeaconRequest) => ({ shard, store, stampMs }),
-  ({ shard, store, stampMs }): BeaconRequest => ({ shard, store, stampMs: stamp(stampMs) }),
+  ({ shard, store, stampMs, granted }: BeaconRequest) => ({ shard, store, stampMs, granted }),
+  ({ shard, store, stampMs, granted }): BeaconRequest => ({
+    shard,
+    store,
+    stampMs: stamp(stampMs),
+    granted: safeInteger(granted, 'BeaconRequest.granted'),
+  }),
 );
 
 export const beaconResponseCodec = new LoadedCodec(
   contract.BeaconResponse,
-  ({ epoch, visiblePosition, stampMs, leaseMs }: BeaconResponse) => ({ epoch, visiblePosition, stampMs, leaseMs }),
+  ({ epoch, since, lastPosition, stampMs, leaseMs, number }: BeaconResponse) => ({
+    epoch,
+    since,
+    lastPosition,
+    stampMs,
+    leaseMs,
+    number,
+  }),
   beaconResponseFromWire,
 );

@@ -4,7 +4,6 @@ import type {
   NodeMessage,
   NodeReport,
   NodeRole,
-  Position,
   RefusalCause,
   Registration,
 } from '@edis/core';
@@ -12,16 +11,17 @@ import { unreachable } from '@edis/core';
 import { contract } from '../contract.ts';
 import type { ConfigurationInput, Configuration as WireConfiguration } from '../generated/edis/v1/Configuration.ts';
 import type { NodeRole as WireNodeRole } from '../generated/edis/v1/NodeRole.ts';
-import type { Position as WirePosition } from '../generated/edis/v1/Position.ts';
 import type { RefusalCause as WireRefusalCause } from '../generated/edis/v1/RefusalCause.ts';
 import type { RegisterInput, Register as WireRegister } from '../generated/edis/v1/Register.ts';
 import type { ReportInput, Report as WireReport } from '../generated/edis/v1/Report.ts';
 import type { SessionRequest, SessionRequestInput } from '../generated/edis/v1/SessionRequest.ts';
 import type { SessionResponse, SessionResponseInput } from '../generated/edis/v1/SessionResponse.ts';
+import { groupMessageFromWire, groupMessageToWire } from './group-message-codec.ts';
 import { LoadedCodec } from './loaded-codec.ts';
 import { malformed } from './message-codec.ts';
 import { endpointsFromWire, endpointsToWire, updateFromWire, updateToWire } from './topology-codec.ts';
 import { member, present, safeInteger } from './wire-checks.ts';
+import { positionFromWire } from './wire-position.ts';
 
 /** Both directions of InfoService.Session. */
 
@@ -53,14 +53,9 @@ const refusalCauses: Readonly<Record<string, RefusalCause>> = {
   REFUSAL_CAUSE_NAME_TAKEN: 'name-taken',
 };
 
-/** An unset position is the one before the first entry. */
-export function positionFromWire(wire: WirePosition | null, field: string): Position {
-  if (wire === null) return { epoch: 0, position: 0 };
-  return { epoch: safeInteger(wire.epoch, field), position: safeInteger(wire.position, field) };
-}
-
 function registrationToWire(registration: Registration): RegisterInput {
-  const { node, role, store, cluster, shard, endpoints, lastEntry, seenEpoch, host, pid, incarnation } = registration;
+  const { node, role, store, cluster, shard, endpoints, lastEntry, seenEpoch, host, pid, incarnation, promisedEpoch } =
+    registration;
   return {
     node,
     role: nodeRoleNames[role],
@@ -73,11 +68,13 @@ function registrationToWire(registration: Registration): RegisterInput {
     host,
     pid,
     incarnation,
+    promisedEpoch,
   };
 }
 
 function registrationFromWire(wire: WireRegister): Registration {
-  const { node, role, store, cluster, shard, endpoints, lastEntry, seenEpoch, host, pid, incarnation } = wire;
+  const { node, role, store, cluster, shard, endpoints, lastEntry, seenEpoch, host, pid, incarnation, promisedEpoch } =
+    wire;
   return {
     node,
     role: member(nodeRoles, role, 'Register.role'),
@@ -90,6 +87,7 @@ function registrationFromWire(wire: WireRegister): Registration {
     host,
     pid,
     incarnation: safeInteger(incarnation, 'Register.incarnation'),
+    promisedEpoch: safeInteger(promisedEpoch, 'Register.promised_epoch'),
   };
 }
 
@@ -125,28 +123,33 @@ export function reportFromWire(wire: WireReport): NodeReport {
 }
 
 function configurationToWire(configuration: Configuration): ConfigurationInput {
-  const { shard, epoch, primary, members, quorum, configuredSize, primaryEndpoints } = configuration;
+  const { shard, epoch, primarySince, primary, members, quorum, configuredSize, primaryEndpoints, leaseMs } =
+    configuration;
   return {
     shard,
     epoch,
+    primarySince,
     primary,
     members: [...members],
     quorum,
     configuredSize,
     primaryEndpoints: endpointsToWire(primaryEndpoints),
+    leaseMs,
   };
 }
 
 function configurationFromWire(wire: WireConfiguration): Configuration {
-  const { shard, epoch, primary, members, quorum, configuredSize, primaryEndpoints } = wire;
+  const { shard, epoch, primarySince, primary, members, quorum, configuredSize, primaryEndpoints, leaseMs } = wire;
   return {
     shard,
     epoch: safeInteger(epoch, 'Configuration.epoch'),
+    primarySince: safeInteger(primarySince, 'Configuration.primary_since'),
     primary,
     members,
     quorum,
     configuredSize,
     primaryEndpoints: endpointsFromWire(primaryEndpoints),
+    leaseMs,
   };
 }
 
@@ -158,6 +161,11 @@ function nodeMessageToWire(message: NodeMessage): SessionRequestInput {
       return { report: reportToWire(message.report) };
     case 'leave':
       return { leave: {} };
+    case 'promise':
+    case 'propose':
+    case 'handed-over':
+    case 'retire':
+      return groupMessageToWire(message);
     default:
       return unreachable(message);
   }
@@ -172,6 +180,11 @@ function nodeMessageFromWire(wire: SessionRequest): NodeMessage {
       return { kind: 'report', report: reportFromWire(present(wire.report, 'report')) };
     case 'leave':
       return { kind: 'leave' };
+    case 'promise':
+    case 'propose':
+    case 'handedOver':
+    case 'retire':
+      return groupMessageFromWire(wire, wire.message);
     default:
       return unreachable(wire.message);
   }
@@ -180,8 +193,8 @@ function nodeMessageFromWire(wire: SessionRequest): NodeMessage {
 function infoMessageToWire(message: InfoMessage): SessionResponseInput {
   switch (message.kind) {
     case 'registered': {
-      const { cluster, shard, reportMs, deadAfterMs } = message;
-      return { registered: { cluster, shard, reportMs, deadAfterMs } };
+      const { cluster, shard, reportMs, deadAfterMs, fencing } = message;
+      return { registered: { cluster, shard, reportMs, deadAfterMs, fencing } };
     }
     case 'refused':
       return { refused: { cause: refusalCauseNames[message.cause], message: message.message } };
@@ -189,6 +202,14 @@ function infoMessageToWire(message: InfoMessage): SessionResponseInput {
       return { topology: updateToWire(message.update) };
     case 'configuration':
       return { configuration: configurationToWire(message.configuration) };
+    case 'prepare': {
+      const { epoch, preferred, releasedBy } = message.prepare;
+      return { prepare: { epoch, preferred, releasedBy } };
+    }
+    case 'hand-over':
+      return { handOver: { epoch: message.epoch, to: message.to } };
+    case 'proposal-refused':
+      return { proposalRefused: { epoch: message.epoch } };
     default:
       return unreachable(message);
   }
@@ -198,8 +219,15 @@ function infoMessageFromWire(wire: SessionResponse): InfoMessage {
   if (wire.message === undefined) throw malformed('SessionResponse has no message');
   switch (wire.message) {
     case 'registered': {
-      const { cluster, shard, reportMs, deadAfterMs } = present(wire.registered, 'registered');
-      return { kind: 'registered', cluster, shard, reportMs, deadAfterMs };
+      const { cluster, shard, reportMs, deadAfterMs, fencing } = present(wire.registered, 'registered');
+      return {
+        kind: 'registered',
+        cluster,
+        shard,
+        reportMs,
+        deadAfterMs,
+        fencing: safeInteger(fencing, 'Registered.fencing'),
+      };
     }
     case 'refused': {
       const { cause, message } = present(wire.refused, 'refused');
@@ -212,6 +240,18 @@ function infoMessageFromWire(wire: SessionResponse): InfoMessage {
         kind: 'configuration',
         configuration: configurationFromWire(present(wire.configuration, 'configuration')),
       };
+    case 'prepare': {
+      const { epoch, preferred, releasedBy } = present(wire.prepare, 'prepare');
+      return { kind: 'prepare', prepare: { epoch: safeInteger(epoch, 'Prepare.epoch'), preferred, releasedBy } };
+    }
+    case 'handOver': {
+      const { epoch, to } = present(wire.handOver, 'hand_over');
+      return { kind: 'hand-over', epoch: safeInteger(epoch, 'HandOver.epoch'), to };
+    }
+    case 'proposalRefused': {
+      const { epoch } = present(wire.proposalRefused, 'proposal_refused');
+      return { kind: 'proposal-refused', epoch: safeInteger(epoch, 'ProposalRefused.epoch') };
+    }
     default:
       return unreachable(wire.message);
   }

@@ -5,9 +5,9 @@ import type { HotKey as WireHotKey } from '../generated/edis/v1/HotKey.ts';
 import type { KeyspaceStats as WireKeyspaceStats } from '../generated/edis/v1/KeyspaceStats.ts';
 import type { LatencyFigures as WireLatencyFigures } from '../generated/edis/v1/LatencyFigures.ts';
 import { LoadedCodec } from './loaded-codec.ts';
-import { positionFromWire } from './session-codec.ts';
 import { memberRoleFromWire, memberRoleToWire } from './topology-codec.ts';
 import { safeInteger } from './wire-checks.ts';
+import { positionFromWire } from './wire-position.ts';
 
 /** The wire has whole numbers only; figures are measured and may have fractions or be slightly below zero. */
 function whole(value: number): number {

@@ -68,13 +68,13 @@ function memberFromWire(wire: WireMember): Member {
   return { node, store, role: memberRoleFromWire(role), alive, endpoints: endpointsFromWire(endpoints), host, pid };
 }
 
-function shardToWire({ shard, epoch, primary, configuredSize, members }: Shard): ShardInput {
-  return { shard, epoch, primary, configuredSize, members: members.map(memberToWire) };
+function shardToWire({ shard, epoch, primary, configuredSize, members, voters }: Shard): ShardInput {
+  return { shard, epoch, primary, configuredSize, members: members.map(memberToWire), voters: [...voters] };
 }
 
-function shardFromWire({ shard, epoch, primary, configuredSize, members }: WireShard): Shard {
+function shardFromWire({ shard, epoch, primary, configuredSize, members, voters }: WireShard): Shard {
   const checkedEpoch = safeInteger(epoch, 'Shard.epoch');
-  return { shard, epoch: checkedEpoch, primary, configuredSize, members: members.map(memberFromWire) };
+  return { shard, epoch: checkedEpoch, primary, configuredSize, members: members.map(memberFromWire), voters };
 }
 
 export function keyspaceToWire({ id, name, strategy, slots, settings }: Keyspace): KeyspaceInput {

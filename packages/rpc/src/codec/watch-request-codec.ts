@@ -5,8 +5,8 @@ import type { WatchOpenInput, WatchOpen as WireWatchOpen } from '../generated/ed
 import type { WatchRequestInput, WatchRequest as WireWatchRequest } from '../generated/edis/v1/WatchRequest.ts';
 import { LoadedCodec } from './loaded-codec.ts';
 import { malformed } from './message-codec.ts';
-import { positionFromWire } from './session-codec.ts';
 import { present, safeInteger } from './wire-checks.ts';
+import { positionFromWire } from './wire-position.ts';
 
 /** What a reader says to FeedService.Watch: rare and small, hence proto-loader's coding. */
 
