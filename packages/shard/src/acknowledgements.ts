@@ -14,8 +14,8 @@ interface Waiting {
 export const maxWaitingResults = 262_144;
 
 /**
- * Results that may leave only once an entry of the log is synced: `disk` writes, and whatever looked at a write that is
- * not safe yet.
+ * Results that may leave only once an entry of the log is safe, be it on this disk or on a quorum: writes that asked
+ * for that, and whatever looked at a write that is not safe yet.
  *
  * Guarantees that a result never leaves before `release` covered its position, and that all of them, later ones too,
  * get an answer when the node goes out of service. Assumes that nothing is taken on that could wait while it is full.
@@ -53,19 +53,24 @@ export class Acknowledgements {
   }
 
   /** Delivers what waited for positions up to `synced`. The caller flushes the sinks that are reported. */
-  release(synced: number, flushLater: (sink: ResultSink) => void): void {
+  release(upTo: number, flushLater: (sink: ResultSink) => void): void {
     for (const [position, waiting] of this.#waiting) {
-      if (position > synced) continue;
+      if (position > upTo) continue;
       this.#waiting.delete(position);
       this.#deliver(waiting, flushLater, undefined);
     }
   }
 
-  /** The node is out of service: every waiting result becomes `outcome`. */
-  fail(outcome: Outcome, flushLater: (sink: ResultSink) => void): void {
-    this.#failure = outcome;
+  /** Every waiting result becomes `outcome`; who waits from now on has another chance. */
+  giveUp(outcome: Outcome, flushLater: (sink: ResultSink) => void): void {
     for (const waiting of this.#waiting.values()) this.#deliver(waiting, flushLater, outcome);
     this.#waiting.clear();
+  }
+
+  /** The node is out of service: every waiting result becomes `outcome`, and so does every later one. */
+  fail(outcome: Outcome, flushLater: (sink: ResultSink) => void): void {
+    this.#failure = outcome;
+    this.giveUp(outcome, flushLater);
   }
 
   #deliver(waiting: Waiting, flushLater: (sink: ResultSink) => void, instead: Outcome | undefined): void {

@@ -11,8 +11,8 @@ const clientIdBytes = 16;
 export interface BatchRunnerParts {
   readonly ownership: Ownership;
   readonly reader: Reader;
-  /** Undefined on a member that takes no writes. */
-  readonly writer: Writer | undefined;
+  /** Undefined while the member takes no writes. */
+  readonly writer: () => Writer | undefined;
   /** The highest epoch that this member knows. */
   readonly epoch: () => number;
 }
@@ -53,8 +53,9 @@ export class BatchRunner {
       this.#parts.reader.read(operation, sink);
       return;
     }
-    const refused = this.#parts.writer?.enqueue(operation, slot, origin);
-    if (this.#parts.writer === undefined) sink.deliver(operation.request, this.#notPrimary());
+    const writer = this.#parts.writer();
+    const refused = writer?.enqueue(operation, slot, origin);
+    if (writer === undefined) sink.deliver(operation.request, this.#notPrimary());
     else if (refused !== undefined) sink.deliver(operation.request, refused);
   }
 
@@ -67,7 +68,8 @@ export class BatchRunner {
       if (slot === undefined) return;
       slots.push(slot);
     }
-    const { writer, epoch } = this.#parts;
+    const { epoch } = this.#parts;
+    const writer = this.#parts.writer();
     const refused =
       writer === undefined || batch.epoch > epoch()
         ? this.#notPrimary()

@@ -1,76 +1,152 @@
-import type { BeaconRequest, BeaconResponse } from '@edis/core';
-import type { MessageStream, RpcChannel } from '@edis/rpc';
+import type { BeaconRequest, BeaconResponse, Timers } from '@edis/core';
+import type { MessageStream, NodeChannel } from '@edis/rpc';
 
-/** How often a follower asks; half of it is the age of what it knows on average. */
+/** How often a primary asks for its lease; half of it is the age of what a follower knows on average. */
 const beaconMs = 250;
 
-/** Without an answer for that long the primary counts as lost: a stopped process keeps its connections open. */
+/** At least: a short lease must not end between two beacons, nor may a member seem silent. */
+const beaconsPerLease = 8;
+
+/** Without a beacon for that long the primary counts as lost: a stopped process keeps its connections open. */
 const silentAfterMs = 3000;
 
-export interface BeaconAnswererParts {
-  readonly activeEpoch: () => number;
-  readonly visiblePosition: () => number;
+/** What the primary puts into its beacons as of now; undefined: it acts no more. */
+export interface BeaconContent {
+  readonly epoch: number;
+  readonly since: number;
+  readonly lastPosition: number;
+  readonly leaseMs: number;
+  /** 0: no lease is asked for. */
+  readonly number: number;
+  /** What is visible is known to be the newest: the primary holds its lease. */
+  readonly isCurrent: boolean;
+}
+
+export interface BeaconSenderParts {
+  readonly timers: Timers;
+  readonly leaseMs: number;
   readonly shard: () => string;
+  readonly content: () => BeaconContent | undefined;
+  readonly onGrant: (store: string, number: number) => void;
 }
 
-/** The primary's side: echoes each stamp with what is visible now. */
-export function answerBeacons(stream: MessageStream<BeaconResponse, BeaconRequest>, parts: BeaconAnswererParts): void {
-  stream.listen({
-    onMessage: (request) => {
-      const epoch = parts.activeEpoch();
-      if (epoch === 0 || request.shard !== parts.shard()) {
-        stream.end();
-        return;
-      }
-      stream.send({ epoch, visiblePosition: parts.visiblePosition(), stampMs: request.stampMs, leaseMs: 0 });
-    },
-    onClose: () => {},
-  });
+interface Listener {
+  readonly stream: MessageStream<BeaconResponse, BeaconRequest>;
+  stampMs: number;
 }
 
-export interface BeaconsParts {
+/**
+ * The primary's side: asks all its followers for the lease at its interval, and tells them what is visible.
+ *
+ * A follower's stamp is echoed only under a held lease: who has been replaced must not make a replica believe that it
+ * is up to date.
+ */
+export class BeaconSender {
+  readonly #parts: BeaconSenderParts;
+  readonly #listeners = new Set<Listener>();
+  readonly #cancelTimer: () => void;
+
+  constructor(parts: BeaconSenderParts) {
+    this.#parts = parts;
+    const intervalMs = Math.min(beaconMs, parts.leaseMs / beaconsPerLease);
+    this.#cancelTimer = parts.timers.every(intervalMs, () => this.send());
+  }
+
+  add(stream: MessageStream<BeaconResponse, BeaconRequest>): void {
+    let listener: Listener | undefined;
+    stream.listen({
+      onMessage: (request) => {
+        if (request.shard !== this.#parts.shard()) {
+          stream.end();
+          return;
+        }
+        if (listener !== undefined) {
+          listener.stampMs = request.stampMs;
+          if (request.granted !== 0) this.#parts.onGrant(request.store, request.granted);
+          return;
+        }
+        listener = { stream, stampMs: request.stampMs };
+        this.#listeners.add(listener);
+        this.#sendTo([listener]);
+      },
+      onClose: () => {
+        if (listener !== undefined) this.#listeners.delete(listener);
+      },
+    });
+  }
+
+  /** Now, and not at the next interval. */
+  send(): void {
+    if (this.#listeners.size > 0) this.#sendTo([...this.#listeners]);
+  }
+
+  close(): void {
+    this.#cancelTimer();
+    for (const { stream } of this.#listeners) stream.end();
+    this.#listeners.clear();
+  }
+
+  #sendTo(listeners: readonly Listener[]): void {
+    const content = this.#parts.content();
+    if (content === undefined) {
+      this.close();
+      return;
+    }
+    const { isCurrent, ...beacon } = content;
+    for (const { stream, stampMs } of listeners) stream.send({ ...beacon, stampMs: isCurrent ? stampMs : 0 });
+  }
+}
+
+export interface BeaconAnswererParts {
   readonly shard: string;
   readonly store: string;
+  readonly timers: Timers;
   readonly monotonicMs: () => number;
-  readonly onBeacon: (response: BeaconResponse) => void;
-  /** The primary answers no longer. */
+  /** A stamp is about to be sent. */
+  readonly onStamp: (stampMs: number) => void;
+  /** Whether the lease is granted that the beacon asks for. */
+  readonly onBeacon: (response: BeaconResponse) => boolean;
+  /** The primary is heard no longer. */
   readonly onSilent: () => void;
 }
 
-/** The follower's side: asks at its interval and notices silence. */
-export class Beacons {
+/** The follower's side: answers each beacon at once and notices silence. */
+export class BeaconAnswerer {
   readonly #stream: MessageStream<BeaconRequest, BeaconResponse>;
-  readonly #timer: NodeJS.Timeout;
+  readonly #cancelTimer: () => void;
   #heardMs: number;
   #closed = false;
 
-  constructor(channel: RpcChannel, parts: BeaconsParts) {
-    this.#heardMs = parts.monotonicMs();
+  constructor(channel: NodeChannel, parts: BeaconAnswererParts) {
+    const { shard, store, monotonicMs } = parts;
+    this.#heardMs = monotonicMs();
     this.#stream = channel.beacon();
     this.#stream.listen({
-      onMessage: (response) => {
-        this.#heardMs = parts.monotonicMs();
-        if (!this.#closed) parts.onBeacon(response);
+      onMessage: (beacon) => {
+        if (this.#closed) return;
+        this.#heardMs = monotonicMs();
+        const isGranted = parts.onBeacon(beacon);
+        this.#stream.send({ shard, store, stampMs: this.#stamp(parts), granted: isGranted ? beacon.number : 0 });
       },
       onClose: () => {
         if (!this.#closed) parts.onSilent();
       },
     });
-    const ask = (): void => {
-      const nowMs = parts.monotonicMs();
-      if (nowMs - this.#heardMs > silentAfterMs) {
-        parts.onSilent();
-        return;
-      }
-      this.#stream.send({ shard: parts.shard, store: parts.store, stampMs: nowMs });
-    };
-    this.#timer = setInterval(ask, beaconMs);
-    ask();
+    this.#cancelTimer = parts.timers.every(beaconMs, () => {
+      if (monotonicMs() - this.#heardMs > silentAfterMs) parts.onSilent();
+    });
+    this.#stream.send({ shard, store, stampMs: this.#stamp(parts), granted: 0 });
+  }
+
+  #stamp({ monotonicMs, onStamp }: BeaconAnswererParts): number {
+    const stampMs = monotonicMs();
+    onStamp(stampMs);
+    return stampMs;
   }
 
   close(): void {
     this.#closed = true;
-    clearInterval(this.#timer);
+    this.#cancelTimer();
     this.#stream.cancel();
   }
 }

@@ -32,7 +32,7 @@ const topology: Topology = {
       slots: [{ from: 0, to: 16_383, shard: 's1' }],
     },
   ],
-  shards: [{ shard: 's1', epoch: 1, primary: 'store-1', configuredSize: 1, members: [] }],
+  shards: [{ shard: 's1', epoch: 1, primary: 'store-1', configuredSize: 1, members: [], voters: [] }],
 };
 
 /** A stream whose peer takes what the test lets it take. */
@@ -93,11 +93,11 @@ const closers: (() => Promise<void> | void)[] = [];
 
 beforeEach(async () => {
   bed = await PrimaryBed.open();
-  const { store, side, acknowledgements, counters } = bed;
+  const { store, side, counters } = bed;
   const onDamaged = (): void => {};
   const now = { sessionWaitMs: 100, monotonicMs: () => performance.now(), wallMs: () => Date.now() };
-  reader = new Reader({ store, role: side, acknowledgements, counters, onDamaged, ...now });
-  runner = new BatchRunner({ ownership, reader, writer: side.writer, epoch: () => side.epoch });
+  reader = new Reader({ store, role: side, counters, onDamaged, ...now });
+  runner = new BatchRunner({ ownership, reader, writer: () => side.writer, epoch: () => side.epoch });
 });
 
 afterEach(async () => {

@@ -5,6 +5,7 @@ import type {
   FollowRefusalCause,
   FollowRequest,
   FollowResponse,
+  StoreId,
 } from '@edis/core';
 import { Credit, decideFollow, EdisError } from '@edis/core';
 import type { MessageStream } from '@edis/rpc';
@@ -25,8 +26,12 @@ export interface FeedParts {
   readonly tail: LogTail;
   readonly cluster: () => ClusterId;
   readonly shard: () => string;
-  /** Epoch in which this node is the active primary; 0: it is not. */
-  readonly activeEpoch: () => number;
+  /** The newest epoch under which this node leads; 0: it does not. */
+  readonly epoch: () => number;
+  /** Followers are asked to make everything up to here durable without delay. */
+  readonly syncPosition: () => number;
+  /** A follower has synced its log up to there; only what it said on this stream counts. */
+  readonly onDurable: (store: StoreId, position: number) => void;
   readonly onOpened: (feed: FollowerFeed) => void;
   readonly onClosed: (feed: FollowerFeed) => void;
   readonly onError: (error: EdisError) => void;
@@ -45,8 +50,8 @@ export class FollowerFeed {
   #opened: FollowOpen | undefined;
   #credit = new Credit(minCreditBytes);
   #next = 0;
-  #epoch = 0;
   #sentVisible = 0;
+  #sentSync = 0;
   #blocked = false;
   #reading = false;
   #durablePosition = 0;
@@ -77,8 +82,8 @@ export class FollowerFeed {
   pump(): void {
     if (this.#next === 0 || this.#stream.closed || this.#blocked || this.#reading) return;
     const { store, tail } = this.#parts;
-    if (this.#parts.activeEpoch() !== this.#epoch) {
-      this.#refuse('not-primary');
+    if (this.#parts.epoch() === 0) {
+      this.refuse('not-primary');
       return;
     }
     while (this.#next <= store.lastEntry.position) {
@@ -91,7 +96,8 @@ export class FollowerFeed {
       }
       if (!this.#sendEntries(run.bodies, run.checksums)) return;
     }
-    if (store.visiblePosition > this.#sentVisible) this.#send({ kind: 'watermark' });
+    const isNews = store.visiblePosition > this.#sentVisible || this.#parts.syncPosition() > this.#sentSync;
+    if (isNews) this.#send({ kind: 'watermark' });
   }
 
   /** Sends nothing more. */
@@ -110,19 +116,23 @@ export class FollowerFeed {
       this.#stream.cancel(new EdisError('protocol', 'the first message of a follower must open the stream'));
       return;
     }
-    this.#durablePosition = Math.max(this.#durablePosition, request.durablePosition);
-    this.#credit.onDurable(request.durablePosition);
+    // What is said of a log that this stream did not find to be its own, or beyond what was sent, proves nothing.
+    if (this.#next === 0) return;
+    const durablePosition = Math.min(request.durablePosition, this.#next - 1);
+    this.#durablePosition = Math.max(this.#durablePosition, durablePosition);
+    this.#parts.onDurable(this.store, durablePosition);
+    this.#credit.onDurable(durablePosition);
     this.pump();
   }
 
   #open(open: FollowOpen): void {
-    const { store, activeEpoch, cluster, shard, onOpened } = this.#parts;
+    const { store, epoch, cluster, shard, onOpened } = this.#parts;
     this.#opened = open;
-    this.#epoch = activeEpoch();
-    if (open.cluster !== cluster()) return this.#refuse('other-cluster');
-    if (open.shard !== shard()) return this.#refuse('other-shard');
-    if (this.#epoch === 0) return this.#refuse('not-primary');
-    if (open.epoch > this.#epoch) return this.#refuse('old-epoch');
+    if (open.cluster !== cluster()) return this.refuse('other-cluster');
+    if (open.shard !== shard()) return this.refuse('other-shard');
+    if (epoch() === 0) return this.refuse('not-primary');
+    // A follower with entries of a later primary knows better than this one who leads.
+    if (open.epoch > epoch() || open.lastEntry.epoch > epoch()) return this.refuse('old-epoch');
     const { epochs, firstPosition, logBytes, recordBytes } = store;
     const lastPosition = store.lastEntry.position;
     const decision = decideFollow({ epochs, firstPosition, lastPosition, logBytes, recordBytes }, open.lastEntry);
@@ -139,7 +149,8 @@ export class FollowerFeed {
     this.pump();
   }
 
-  #refuse(cause: FollowRefusalCause): void {
+  /** The follower looks elsewhere. */
+  refuse(cause: FollowRefusalCause): void {
     this.#next = 0;
     this.#send({ kind: 'refused', cause });
     this.#stream.end();
@@ -178,9 +189,15 @@ export class FollowerFeed {
   }
 
   #send(message: FollowMessage): boolean {
-    const visiblePosition = this.#parts.store.visiblePosition;
-    this.#sentVisible = visiblePosition;
-    const sent = this.#stream.send({ message, epoch: this.#epoch, visiblePosition });
+    const { store, epoch, syncPosition } = this.#parts;
+    this.#sentVisible = store.visiblePosition;
+    this.#sentSync = syncPosition();
+    const sent = this.#stream.send({
+      message,
+      epoch: epoch(),
+      visiblePosition: this.#sentVisible,
+      syncPosition: this.#sentSync,
+    });
     if (!sent) this.#blocked = true;
     return sent;
   }

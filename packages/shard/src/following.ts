@@ -1,15 +1,16 @@
-import type { FollowerEffect, FollowRequest, FollowResponse } from '@edis/core';
+import type { BeaconResponse, FollowerEffect, FollowRequest, FollowResponse, StoreId, Timers } from '@edis/core';
 import { backoffMs, EdisError, Follower, unreachable } from '@edis/core';
 import type { Logger } from '@edis/process';
-import type { MessageStream } from '@edis/rpc';
-import { RpcChannel } from '@edis/rpc';
+import type { MessageStream, Network, NodeChannel } from '@edis/rpc';
 import type { Store } from '@edis/store';
-import { Beacons } from './beacon.ts';
+import { BeaconLink } from './beacon-link.ts';
 import { takeSnapshot } from './snapshot-receiver.ts';
 
 /** Where the primary is, and as what the follower introduces itself. */
 export interface FollowTarget {
   readonly address: string;
+  readonly primary: StoreId;
+  /** Nothing of a lower one is taken in. */
   readonly epoch: number;
   readonly shard: string;
   readonly cluster: string;
@@ -19,14 +20,24 @@ export interface FollowingParts {
   readonly store: Store;
   readonly node: string;
   readonly logger: Logger;
+  readonly network: Network;
+  readonly timers: Timers;
   readonly random: () => number;
   readonly monotonicMs: () => number;
   /** Fault point: entries count as arrived only that much later. 0: none. */
   readonly replicationDelayMs: number;
+  /** A stamp of the monotonic clock is sent, to be echoed. */
+  readonly onStamp: (stampMs: number) => void;
   readonly onStream: (epoch: number) => void;
   readonly onShown: () => void;
-  readonly onBeacon: (stampMs: number, visiblePosition: number) => void;
+  /**
+   * Whether the lease is granted that it asks for. `isFollowing`: what it says is visible is so on the log that is
+   * followed.
+   */
+  readonly onBeacon: (beacon: BeaconResponse, primary: StoreId, isFollowing: boolean) => boolean;
   readonly onSnapshot: () => void;
+  /** Entries were cut: less is shown than before. */
+  readonly onCut: () => void;
 }
 
 /** Entries that may be under way: a few tens of milliseconds of full load. */
@@ -55,23 +66,54 @@ export class Following {
   #target: FollowTarget | undefined;
   #attempt = 0;
   #closed = false;
-  #retryTimer: NodeJS.Timeout | undefined;
+  #cancelRetry: (() => void) | undefined;
   #connection: Connection | undefined;
   #snapshot: AbortController | undefined;
   /** The log is being cut: nothing may be appended meanwhile. */
   #cutting = false;
+  #work: Promise<void> = Promise.resolve();
+  readonly #beacons: BeaconLink;
 
   constructor(parts: FollowingParts) {
     this.#parts = parts;
+    this.#beacons = new BeaconLink({
+      store: () => parts.store.identity.store,
+      network: parts.network,
+      timers: parts.timers,
+      random: parts.random,
+      monotonicMs: parts.monotonicMs,
+      onStamp: parts.onStamp,
+      onBeacon: (beacon, primary) => parts.onBeacon(beacon, primary, this.#connection?.isFollowing === true),
+      onSilent: () => this.#connection?.lost('the primary sends no beacons'),
+    });
   }
 
   /** Follows there from now on. */
   follow(target: FollowTarget): void {
-    const same = this.#target?.address === target.address && this.#target.epoch === target.epoch;
+    const former = this.#target;
     this.#target = target;
-    if (same || this.#closed) return;
+    if (this.#closed) return;
+    this.#beacons.listenTo(target);
+    const isSame = former?.address === target.address && former.primary === target.primary;
+    // A change of members alone leaves the stream as it is; without one, the news is a reason to try again at once.
+    if (isSame && this.#connection !== undefined) return;
     this.#attempt = 0;
+    // The snapshot of another primary may never end, and this one needs its followers.
+    if (!isSame) this.#snapshot?.abort();
     this.#open();
+  }
+
+  /** Follows nobody, until it is told again. A snapshot that is being taken is given up. */
+  pause(): void {
+    this.#target = undefined;
+    this.#beacons.listenTo(undefined);
+    this.#stop();
+    this.#snapshot?.abort();
+  }
+
+  /** Nothing is being changed by what was followed before. */
+  async idle(): Promise<void> {
+    await this.#work;
   }
 
   /** The store synced its log. */
@@ -81,12 +123,13 @@ export class Following {
 
   close(): void {
     this.#closed = true;
+    this.#beacons.close();
     this.#stop();
     this.#snapshot?.abort();
   }
 
   #stop(): void {
-    clearTimeout(this.#retryTimer);
+    this.#cancelRetry?.();
     this.#connection?.close();
     this.#connection = undefined;
   }
@@ -101,7 +144,7 @@ export class Following {
       },
       onLost: (reason) => this.#retry(reason),
       onCut: (after) => this.#cut(after),
-      onSnapshotNeeded: () => this.#takeSnapshot(target),
+      onSnapshotNeeded: (agreed) => this.#takeSnapshot(target, agreed),
     });
   }
 
@@ -110,17 +153,19 @@ export class Following {
     if (this.#closed) return;
     if (this.#attempt === 0) this.#parts.logger.warn({ event: 'primary-lost', reason }, 'not following; trying again');
     this.#attempt += 1;
-    this.#retryTimer = setTimeout(() => this.#open(), backoffMs(this.#attempt, retryLimits, this.#parts.random()));
+    const delayMs = backoffMs(this.#attempt, retryLimits, this.#parts.random());
+    this.#cancelRetry = this.#parts.timers.after(delayMs, () => this.#open());
   }
 
   #cut(after: number): void {
     this.#stop();
-    const { store, logger } = this.#parts;
+    const { store, logger, onCut } = this.#parts;
     logger.warn({ event: 'log-cut', after, last: store.lastEntry.position }, 'entries that the primary lacks are cut');
     this.#cutting = true;
-    store.truncateAfter(after).then(
+    this.#work = store.truncateAfter(after).then(
       () => {
         this.#cutting = false;
+        onCut();
         this.#open();
       },
       (caught: unknown) => {
@@ -130,19 +175,17 @@ export class Following {
     );
   }
 
-  #takeSnapshot(target: FollowTarget): void {
+  /** `agreed`: up to where this log is the primary's; what is above is lost to it, and written down before. */
+  #takeSnapshot(target: FollowTarget, agreed: number | undefined): void {
     this.#stop();
-    const { store, logger, onSnapshot } = this.#parts;
+    const { store, logger, network, timers, onSnapshot } = this.#parts;
     const controller = new AbortController();
     this.#snapshot = controller;
     logger.info({ event: 'snapshot-begun', from: target.address }, 'taking a snapshot');
-    const channel = new RpcChannel(target.address, { flowControlWindowBytes });
-    takeSnapshot(
-      channel,
-      store,
-      { shard: target.shard, cluster: target.cluster, store: store.identity.store },
-      controller.signal,
-    )
+    const channel = network.dial(target.address, { flowControlWindowBytes });
+    const open = { shard: target.shard, cluster: target.cluster, store: store.identity.store };
+    this.#work = (agreed === undefined ? Promise.resolve() : store.writeReceipt(agreed))
+      .then(() => takeSnapshot({ channel, store, timers, open, agreed, signal: controller.signal }))
       .then(
         () => {
           this.#snapshot = undefined;
@@ -152,7 +195,9 @@ export class Following {
         },
         (caught: unknown) => {
           this.#snapshot = undefined;
-          this.#retry(EdisError.from(caught).message);
+          // Given up for the sake of another primary, which waits.
+          if (controller.signal.aborted) this.#open();
+          else this.#retry(EdisError.from(caught).message);
         },
       )
       .finally(() => channel.close());
@@ -163,37 +208,37 @@ interface ConnectionListener {
   onFollowing(): void;
   onLost(reason: string): void;
   onCut(after: number): void;
-  onSnapshotNeeded(): void;
+  onSnapshotNeeded(agreed: number | undefined): void;
 }
 
 /** One Follow stream and the beacons beside it. */
 class Connection {
   readonly #parts: FollowingParts;
   readonly #listener: ConnectionListener;
-  readonly #channel: RpcChannel;
+  readonly #channel: NodeChannel;
   readonly #stream: MessageStream<FollowRequest, FollowResponse>;
   readonly #follower: Follower;
-  readonly #beacons: Beacons;
   #closed = false;
   #unsyncedBytes = 0;
   #acknowledged = 0;
-  #roomTimer: NodeJS.Timeout | undefined;
-  readonly #delayed = new Set<NodeJS.Timeout>();
+  #cancelRoomCheck: (() => void) | undefined;
+  readonly #delayed = new Set<() => void>();
 
   constructor(parts: FollowingParts, target: FollowTarget, listener: ConnectionListener) {
     this.#parts = parts;
     this.#listener = listener;
-    const { store, node, monotonicMs } = parts;
+    const { store, node, network } = parts;
     this.#follower = new Follower({
       lastEntry: store.lastEntry,
+      epochs: store.epochs,
       viewPosition: store.viewPosition,
       epoch: target.epoch,
     });
-    this.#channel = new RpcChannel(target.address, { flowControlWindowBytes });
+    this.#channel = network.dial(target.address, { flowControlWindowBytes });
     this.#stream = this.#channel.follow();
     this.#stream.listen({
       onMessage: (response) => this.#arrive(response),
-      onClose: (error) => this.#lost(error?.message ?? 'the primary ended the stream'),
+      onClose: (error) => this.lost(error?.message ?? 'the primary ended the stream'),
     });
     this.#stream.send({
       kind: 'open',
@@ -205,25 +250,20 @@ class Connection {
       lastEntry: store.lastEntry,
       creditBytes,
     });
-    this.#beacons = new Beacons(this.#channel, {
-      shard: target.shard,
-      store: store.identity.store,
-      monotonicMs,
-      onBeacon: (response) => {
-        if (response.epoch >= target.epoch) parts.onBeacon(response.stampMs, response.visiblePosition);
-      },
-      onSilent: () => this.#lost('the primary does not answer beacons'),
-    });
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    clearInterval(this.#roomTimer);
-    for (const timer of this.#delayed) clearTimeout(timer);
-    this.#beacons.close();
+    this.#cancelRoomCheck?.();
+    for (const cancel of this.#delayed) cancel();
     this.#stream.cancel();
     this.#channel.close();
+  }
+
+  /** The two logs have matched, and what comes is a part of this primary's. */
+  get isFollowing(): boolean {
+    return !this.#closed && this.#follower.state.kind === 'following';
   }
 
   /** The store's log is synced up to here: tell the primary, which gives the credit back. */
@@ -245,11 +285,11 @@ class Connection {
       this.#onResponse(response);
       return;
     }
-    const timer = setTimeout(() => {
-      this.#delayed.delete(timer);
+    const cancel = this.#parts.timers.after(replicationDelayMs, () => {
+      this.#delayed.delete(cancel);
       this.#onResponse(response);
-    }, replicationDelayMs);
-    this.#delayed.add(timer);
+    });
+    this.#delayed.add(cancel);
   }
 
   #onResponse(response: FollowResponse): void {
@@ -257,12 +297,14 @@ class Connection {
     try {
       for (const effect of this.#follower.onResponse(response)) this.#carryOut(effect, response.epoch);
     } catch (caught) {
-      this.#lost(EdisError.from(caught).message);
+      this.lost(EdisError.from(caught).message);
       return;
     }
     if (response.message.kind === 'start' && this.#follower.state.kind === 'following') {
       this.#parts.onStream(response.epoch);
       this.#listener.onFollowing();
+      // What it has is the primary's from here on; how much of that is synced, the primary learns at once.
+      this.onSynced();
     }
     this.#holdWithoutRoom();
   }
@@ -283,17 +325,20 @@ class Connection {
         store.setVisible(effect.position);
         onShown();
         return;
+      case 'sync':
+        store.requestSync();
+        return;
       case 'cut':
         this.close();
         this.#listener.onCut(effect.after);
         return;
       case 'take-snapshot':
         this.close();
-        this.#listener.onSnapshotNeeded();
+        this.#listener.onSnapshotNeeded(effect.agreed);
         return;
       case 'drop':
         logger.debug({ event: 'stream-dropped', reason: effect.reason, epoch }, 'follow stream dropped');
-        this.#lost(effect.reason);
+        this.lost(effect.reason);
         return;
       default:
         unreachable(effect);
@@ -307,18 +352,18 @@ class Connection {
   #holdWithoutRoom(): void {
     const { store } = this.#parts;
     const mustWait = (): boolean => !store.hasRoom() && store.viewPosition < store.visiblePosition;
-    if (this.#roomTimer !== undefined || this.#closed || !mustWait()) return;
+    if (this.#cancelRoomCheck !== undefined || this.#closed || !mustWait()) return;
     this.#stream.pause();
     store.requestSync();
-    this.#roomTimer = setInterval(() => {
+    this.#cancelRoomCheck = this.#parts.timers.every(roomCheckMs, () => {
       if (mustWait()) return;
-      clearInterval(this.#roomTimer);
-      this.#roomTimer = undefined;
+      this.#cancelRoomCheck?.();
+      this.#cancelRoomCheck = undefined;
       this.#stream.resume();
-    }, roomCheckMs);
+    });
   }
 
-  #lost(reason: string): void {
+  lost(reason: string): void {
     if (this.#closed) return;
     this.close();
     this.#listener.onLost(reason);

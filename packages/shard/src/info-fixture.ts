@@ -14,6 +14,7 @@ export function topologyAt(revision: number): Topology {
 export interface Call {
   readonly stream: MessageStream<InfoMessage, NodeMessage>;
   readonly heard: NodeMessage['kind'][];
+  readonly said: NodeMessage[];
   registration: Registration | undefined;
   closed: boolean;
 }
@@ -30,11 +31,12 @@ export class ScriptedInfo {
       listen,
       info: {
         session: (stream) => {
-          const call: Call = { stream, heard: [], registration: undefined, closed: false };
+          const call: Call = { stream, heard: [], said: [], registration: undefined, closed: false };
           calls.push(call);
           stream.listen({
             onMessage: (message) => {
               call.heard.push(message.kind);
+              call.said.push(message);
               if (message.kind !== 'register') return;
               call.registration = message.registration;
               onRegister?.(call);
@@ -48,6 +50,7 @@ export class ScriptedInfo {
         describeCluster: () => ({ topology: topologyAt(1), reports: new Map(), waitsFor: [] }),
         createKeyspace: () => Promise.reject(new EdisError('internal', 'a node creates no keyspaces')),
         dropKeyspace: () => Promise.reject(new EdisError('internal', 'a node drops no keyspaces')),
+        promote: () => Promise.reject(new EdisError('internal', 'a node promotes nobody')),
       },
     });
     const { address } = await server.start();

@@ -1,4 +1,6 @@
-import type { InfoMessage, NodeReport, Registration } from '@edis/core';
+import type { InfoMessage, NodeReport, Registration, Timers } from '@edis/core';
+import { EdisError } from '@edis/core';
+import { grpcNetwork } from '@edis/rpc';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Call } from './info-fixture.ts';
 import { ScriptedInfo, topologyAt } from './info-fixture.ts';
@@ -9,6 +11,7 @@ import { silent } from './primary-fixture.ts';
 const closers: (() => Promise<void> | void)[] = [];
 
 afterEach(async () => {
+  fencing = 0;
   for (const close of closers.splice(0).reverse()) await close();
 });
 
@@ -18,6 +21,16 @@ async function startInfo(listen?: string, onRegister?: (call: Call) => void): Pr
   return info;
 }
 
+const timers: Timers = {
+  after: (delayMs, run) => {
+    const timer = setTimeout(run, delayMs);
+    return () => clearTimeout(timer);
+  },
+  every: (intervalMs, run) => {
+    const timer = setInterval(run, intervalMs);
+    return () => clearInterval(timer);
+  },
+};
 const patience = { timeout: 20_000, interval: 10 };
 const zero = { epoch: 0, position: 0 };
 
@@ -40,6 +53,7 @@ const registration: Registration = {
   endpoints: [],
   lastEntry: zero,
   seenEpoch: 0,
+  promisedEpoch: 0,
   host: '',
   pid: 0,
   incarnation: 1,
@@ -62,21 +76,31 @@ const registered: InfoMessage = {
   shard: 's1',
   reportMs: 20,
   deadAfterMs: 1000,
+  fencing: 0,
 };
+
+/** The session of a node that has seen infos of up to that fencing number. */
+let fencing = 0;
 
 function begin(...addresses: string[]) {
   const listener = {
     onRegistered: vi.fn<InfoSessionListener['onRegistered']>(),
     onTopology: vi.fn<InfoSessionListener['onTopology']>(),
     onConfiguration: vi.fn<InfoSessionListener['onConfiguration']>(),
+    onPrepare: vi.fn<InfoSessionListener['onPrepare']>(),
+    onHandOver: vi.fn<InfoSessionListener['onHandOver']>(),
+    onProposalRefused: vi.fn<InfoSessionListener['onProposalRefused']>(),
     onRefused: vi.fn<InfoSessionListener['onRefused']>(),
   };
   const session = new InfoSession({
     addresses,
     registration: () => registration,
     report: () => report,
+    fencing: () => fencing,
     listener,
     logger: silent,
+    network: grpcNetwork,
+    timers,
     random: () => 0,
   });
   closers.push(() => session.close());
@@ -94,12 +118,29 @@ describe('a session with info', () => {
     const { listener } = begin(info.address);
     await vi.waitFor(() => expect(info.calls[0]?.heard.length).toBeGreaterThan(3), patience);
     expect(info.calls[0]?.heard.slice(0, 3)).toEqual(['register', 'report', 'report']);
-    expect(listener.onRegistered).toHaveBeenCalledWith('cluster-1', 's1');
+    expect(listener.onRegistered).toHaveBeenCalledWith('cluster-1', 's1', 0);
     expect(listener.onTopology.mock.calls.map(([{ revision, formed }]) => [revision, formed])).toEqual([
       [4, false],
       [5, true],
     ]);
     expect(listener.onTopology).toHaveBeenLastCalledWith(expect.anything(), info.address);
+  });
+
+  test('leaves an info that another one has followed, and looks for the one that decides', async () => {
+    const welcome =
+      (number: number) =>
+      ({ stream }: Call): void => {
+        stream.send({ ...registered, fencing: number });
+        stream.send(whole(number));
+      };
+    const former = await startInfo('127.0.0.1:0', welcome(4));
+    const active = await startInfo('127.0.0.1:0', welcome(5));
+    fencing = 5;
+    const { listener } = begin(former.address, active.address);
+    await vi.waitFor(() => expect(listener.onTopology).toHaveBeenCalled(), patience);
+    expect(listener.onRegistered.mock.calls).toEqual([['cluster-1', 's1', 5]]);
+    expect(listener.onTopology.mock.calls.map(([{ revision }]) => revision)).toEqual([5]);
+    await vi.waitFor(() => expect(former.calls[0]?.closed).toBe(true), patience);
   });
 
   test('ends for good when info will not have the node', async () => {
@@ -157,6 +198,19 @@ describe('a session with info', () => {
     const third = await startInfo(first.address, answering);
     await third.heard('report');
     expect(listener.onRegistered).toHaveBeenCalledTimes(3);
+  });
+
+  test('that is turned away by the infos that stand by is with the one that decides without a wait', async () => {
+    const standingBy = (call: Call): void => call.stream.cancel(new EdisError('unreachable', 'another one decides'));
+    const first = await startInfo('127.0.0.1:0', standingBy);
+    const second = await startInfo('127.0.0.1:0', standingBy);
+    const decides = await startInfo('127.0.0.1:0', ({ stream }) => {
+      stream.send(registered);
+    });
+    const { listener } = begin(first.address, second.address, decides.address);
+    await decides.heard('report');
+    expect(listener.onRegistered).toHaveBeenCalledTimes(1);
+    expect([first.calls.length, second.calls.length]).toEqual([1, 1]);
   });
 
   test('that has left does not come back, though its node lives on for a while', async () => {

@@ -3,20 +3,26 @@ import type {
   InfoMessage,
   NodeMessage,
   NodeReport,
+  Prepare,
   RefusalCause,
   Registration,
+  StoreId,
+  Timers,
   Topology,
 } from '@edis/core';
 import { applyDelta, backoffMs, EdisError, unreachable } from '@edis/core';
 import type { Logger } from '@edis/process';
-import type { MessageStream } from '@edis/rpc';
-import { RpcChannel } from '@edis/rpc';
+import type { MessageStream, Network, NodeChannel } from '@edis/rpc';
 
 export interface InfoSessionListener {
-  onRegistered(cluster: string, shard: string): void;
+  onRegistered(cluster: string, shard: string, fencing: number): void;
   /** `dialled`: the info address that it came from. */
   onTopology(topology: Topology, dialled: string): void;
-  onConfiguration(configuration: Configuration, dialled: string): void;
+  /** `fresh`: the first one of a session. */
+  onConfiguration(configuration: Configuration, dialled: string, fresh: boolean): void;
+  onPrepare(prepare: Prepare): void;
+  onHandOver(epoch: number, to: StoreId): void;
+  onProposalRefused(epoch: number): void;
   /** Info will not have this node, and trying again would not change that. */
   onRefused(error: EdisError): void;
 }
@@ -25,12 +31,19 @@ export interface InfoSessionParts {
   readonly addresses: readonly string[];
   readonly registration: () => Registration;
   readonly report: () => NodeReport;
+  /** The highest number of an active info that was heard of. */
+  readonly fencing: () => number;
   readonly listener: InfoSessionListener;
   readonly logger: Logger;
+  readonly network: Network;
+  readonly timers: Timers;
   readonly random: () => number;
 }
 
 const retryLimits = { baseMs: 100, maxMs: 2000 } as const;
+
+/** A stopped or cut-off info keeps its connections open, and says nothing for long; another one may decide by now. */
+const keepaliveMs = 2000;
 
 /** Until info says how often. */
 const defaultReportMs = 500;
@@ -49,15 +62,20 @@ const passing: ReadonlySet<RefusalCause> = new Set<RefusalCause>(['no-such-shard
  */
 export class InfoSession {
   readonly #parts: InfoSessionParts;
-  #channel: RpcChannel | undefined;
+  #channel: NodeChannel | undefined;
   #stream: MessageStream<NodeMessage, InfoMessage> | undefined;
   #topology: Topology | undefined;
+  /** Waits since the last welcome. */
   #attempt = 0;
   #address = 0;
+  /** Addresses without a welcome since the last one. */
+  #failures = 0;
   #closed = false;
   #warned = false;
-  #retryTimer: NodeJS.Timeout | undefined;
-  #reportTimer: NodeJS.Timeout | undefined;
+  #cancelRetry: (() => void) | undefined;
+  #cancelReports: (() => void) | undefined;
+  /** The session's first configuration has come. */
+  #isConfigured = false;
   /** Whoever waits for the end of the connection. */
   #onDropped: (() => void) | undefined;
 
@@ -71,27 +89,34 @@ export class InfoSession {
 
   /** Reports now instead of at the next interval: something that info should know has changed. */
   reportNow(): void {
-    if (this.#reportTimer !== undefined) this.#stream?.send({ kind: 'report', report: this.#parts.report() });
+    this.say({ kind: 'report', report: this.#parts.report() });
+  }
+
+  /** Tells info, if there is a session. False: there is none, and nobody will hear it. */
+  say(message: NodeMessage): boolean {
+    if (this.#cancelReports === undefined || this.#stream === undefined) return false;
+    this.#stream.send(message);
+    return true;
   }
 
   /** Tells info that the node ends, and waits a moment for it to have heard. The session is over then. */
   async leave(): Promise<void> {
     // The end of the stream must not begin a new session: info would count the node as alive again.
     this.#closed = true;
-    clearTimeout(this.#retryTimer);
+    this.#cancelRetry?.();
     const stream = this.#stream;
-    if (stream === undefined || this.#reportTimer === undefined) {
+    if (stream === undefined || this.#cancelReports === undefined) {
       this.#dropConnection();
       return;
     }
-    clearInterval(this.#reportTimer);
-    this.#reportTimer = undefined;
+    this.#cancelReports?.();
+    this.#cancelReports = undefined;
     stream.send({ kind: 'leave' });
     stream.end();
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, leaveMs);
+      const cancel = this.#parts.timers.after(leaveMs, resolve);
       this.#onDropped = () => {
-        clearTimeout(timer);
+        cancel();
         resolve();
       };
     });
@@ -99,14 +124,15 @@ export class InfoSession {
 
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#retryTimer);
+    this.#cancelRetry?.();
     this.#dropConnection();
   }
 
   #connect(): void {
     const { addresses, registration, logger } = this.#parts;
     const address = addresses[this.#address % addresses.length] ?? '';
-    const channel = new RpcChannel(address);
+    this.#isConfigured = false;
+    const channel = this.#parts.network.dial(address, { keepaliveMs });
     const stream = channel.session();
     this.#channel = channel;
     this.#stream = stream;
@@ -130,10 +156,19 @@ export class InfoSession {
     const { listener, logger } = this.#parts;
     switch (message.kind) {
       case 'registered':
+        if (message.fencing < this.#parts.fencing()) {
+          logger.warn(
+            { event: 'info-replaced', info: address },
+            'this info has been replaced; looking for the active one',
+          );
+          this.#retry();
+          return;
+        }
         this.#attempt = 0;
+        this.#failures = 0;
         this.#warned = false;
         logger.info({ event: 'registered', info: address, shard: message.shard }, 'registered with info');
-        listener.onRegistered(message.cluster, message.shard);
+        listener.onRegistered(message.cluster, message.shard, message.fencing);
         this.#report(message.reportMs || defaultReportMs);
         return;
       case 'refused':
@@ -143,7 +178,17 @@ export class InfoSession {
         this.#onTopology(message, address);
         return;
       case 'configuration':
-        listener.onConfiguration(message.configuration, address);
+        listener.onConfiguration(message.configuration, address, !this.#isConfigured);
+        this.#isConfigured = true;
+        return;
+      case 'prepare':
+        listener.onPrepare(message.prepare);
+        return;
+      case 'hand-over':
+        listener.onHandOver(message.epoch, message.to);
+        return;
+      case 'proposal-refused':
+        listener.onProposalRefused(message.epoch);
         return;
       default:
         unreachable(message);
@@ -154,7 +199,10 @@ export class InfoSession {
     if (passing.has(cause)) {
       this.#parts.logger.warn({ event: 'refused', cause }, message);
       this.#warned = true;
-      this.#retry();
+      // This is the info that decides, and the others would only say so.
+      this.#dropConnection();
+      this.#attempt += 1;
+      this.#connectAfter(backoffMs(this.#attempt, retryLimits, this.#parts.random()));
       return;
     }
     this.#closed = true;
@@ -180,26 +228,34 @@ export class InfoSession {
   }
 
   #report(reportMs: number): void {
-    clearInterval(this.#reportTimer);
+    this.#cancelReports?.();
     const send = (): void => {
       this.#stream?.send({ kind: 'report', report: this.#parts.report() });
     };
-    this.#reportTimer = setInterval(send, reportMs);
+    this.#cancelReports = this.#parts.timers.every(reportMs, send);
     send();
   }
 
+  /** All addresses are tried before the first wait: of several infos one decides, and the others turn nodes away. */
   #retry(): void {
     this.#dropConnection();
-    if (this.#closed) return;
+    const { addresses, random } = this.#parts;
     this.#address += 1;
-    this.#attempt += 1;
-    clearTimeout(this.#retryTimer);
-    this.#retryTimer = setTimeout(() => this.#connect(), backoffMs(this.#attempt, retryLimits, this.#parts.random()));
+    this.#failures += 1;
+    const waits = this.#failures % addresses.length === 0;
+    if (waits) this.#attempt += 1;
+    this.#connectAfter(waits ? backoffMs(this.#attempt, retryLimits, random()) : 0);
+  }
+
+  #connectAfter(delayMs: number): void {
+    if (this.#closed) return;
+    this.#cancelRetry?.();
+    this.#cancelRetry = this.#parts.timers.after(delayMs, () => this.#connect());
   }
 
   #dropConnection(): void {
-    clearInterval(this.#reportTimer);
-    this.#reportTimer = undefined;
+    this.#cancelReports?.();
+    this.#cancelReports = undefined;
     const stream = this.#stream;
     this.#stream = undefined;
     stream?.cancel();

@@ -18,6 +18,8 @@ type StoreStats = Pick<
   | 'logBytes'
   | 'logFirstPosition'
   | 'keyspaces'
+  | 'receiptCount'
+  | 'receiptOperations'
 >;
 
 /** What a member's store has. */
@@ -36,6 +38,8 @@ export function storeStats(store: Store): StoreStats {
     logBytes: store.logBytes,
     logFirstPosition: store.firstPosition,
     keyspaces: store.keyspaceStats(),
+    receiptCount: store.receipts.count,
+    receiptOperations: store.receipts.operationCount,
   };
 }
 

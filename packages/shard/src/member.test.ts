@@ -1,4 +1,13 @@
-import type { BatchResponse, Configuration, NodeRole, Result, Topology } from '@edis/core';
+import type {
+  BatchResponse,
+  Configuration,
+  InfoMessage,
+  NodeMessage,
+  NodeRole,
+  Operation,
+  Result,
+  Topology,
+} from '@edis/core';
 import { defaultKeyspaceSettings } from '@edis/core';
 import type { MessageStream } from '@edis/rpc';
 import { RpcChannel } from '@edis/rpc';
@@ -28,24 +37,26 @@ const topology: Topology = {
       slots: [{ from: 0, to: 16_383, shard: 's1' }],
     },
   ],
-  shards: [{ shard: 's1', epoch: 1, primary: 'unknown', configuredSize: 1, members: [] }],
+  shards: [{ shard: 's1', epoch: 1, primary: 'unknown', configuredSize: 1, members: [], voters: [] }],
 };
 
 /** Welcomes every node into s1; the write shard becomes its primary. */
 function welcome({ stream, registration }: Call): void {
   if (registration === undefined) return;
-  stream.send({ kind: 'registered', cluster: 'cluster-1', shard: 's1', reportMs: 50, deadAfterMs: 3000 });
+  stream.send({ kind: 'registered', cluster: 'cluster-1', shard: 's1', reportMs: 50, deadAfterMs: 3000, fencing: 0 });
   stream.send({ kind: 'topology', update: { kind: 'whole', topology } });
   if (registration.role === 'write-shard') {
     const { store: primary, endpoints: primaryEndpoints } = registration;
     configuration = {
       shard: 's1',
       epoch: 1,
+      primarySince: 1,
       primary,
       members: [primary],
       quorum: 1,
       configuredSize: 1,
       primaryEndpoints,
+      leaseMs: 2000,
     };
   }
   stream.send({ kind: 'configuration', configuration });
@@ -98,6 +109,14 @@ async function start(role: NodeRole) {
   closers.push(() => channel.close());
   await vi.waitFor(async () => expect(await channel.health(call)).toBe(true), patience);
   return { member, channel, session: registered.session };
+}
+
+async function said(session: Call, kind: NodeMessage['kind']): Promise<NodeMessage> {
+  return vi.waitFor(() => {
+    const found = session.said.find((message) => message.kind === kind);
+    if (found === undefined) throw new Error(`it has not said '${kind}'`);
+    return found;
+  }, patience);
 }
 
 describe('a member', () => {
@@ -161,6 +180,40 @@ describe('a member', () => {
     expect(info.calls).toHaveLength(1);
     await member.close();
     await member.close();
+  });
+
+  test('that is level is asked for as a member, and leads once a primary that ends has handed over', async () => {
+    const [first, second] = [await start('write-shard'), await start('read-shard')];
+    const [former = '', next = ''] = [first, second].map(({ session }) => session.registration?.store);
+    const tell = (message: InfoMessage): void => {
+      for (const { session } of [first, second]) session.stream.send(message);
+    };
+    expect(await said(first.session, 'propose')).toMatchObject({ proposal: { epoch: 1, change: 'add', store: next } });
+    configuration = { ...configuration, epoch: 2, members: [former, next], quorum: 2, configuredSize: 2 };
+    tell({ kind: 'configuration', configuration });
+    const kindOf = async ({ channel }: typeof first, operation: Operation): Promise<string | undefined> => {
+      const { results } = await channel.execute(batchOf({ operations: [operation] }), call);
+      return results[0]?.outcome.kind;
+    };
+    expect(await kindOf(first, put('a', '1', { ack: 'quorum' }))).toBe('put');
+
+    const drained = first.member.drain();
+    await said(first.session, 'retire');
+    first.session.stream.send({ kind: 'hand-over', epoch: 2, to: next });
+    expect(await said(first.session, 'handed-over')).toMatchObject({ epoch: 2, to: next });
+    tell({ kind: 'prepare', prepare: { epoch: 3, preferred: next, releasedBy: former } });
+    for (const { session } of [first, second]) {
+      expect(await said(session, 'promise')).toMatchObject({ answer: { kind: 'promised', promisedEpoch: 3 } });
+    }
+    expect(await kindOf(first, put('a', '2'))).toBe('not-primary');
+    const primaryEndpoints = second.session.registration?.endpoints ?? [];
+    configuration = { ...configuration, epoch: 3, primarySince: 3, primary: next, primaryEndpoints };
+    tell({ kind: 'configuration', configuration });
+    await drained;
+    expect(first.session.heard.at(-1)).toBe('leave');
+    // The one that ended still follows: with two members the new primary needs it.
+    expect(await kindOf(second, put('a', '3', { ack: 'quorum' }))).toBe('put');
+    expect(await second.channel.stats(call)).toMatchObject({ role: 'primary', followerCount: 1 });
   });
 
   test('ends with what info says when info refuses it', async () => {

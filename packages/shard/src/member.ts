@@ -2,36 +2,37 @@ import type {
   BatchRequest,
   BatchResponse,
   Configuration,
-  MemberRole,
+  EdisError,
   NodeReport,
   NodeRole,
   NodeStats,
-  Outcome,
   Registration,
+  Timers,
   Topology,
 } from '@edis/core';
-import { EdisError, networkOf, pickEndpoint } from '@edis/core';
 import type { Logger } from '@edis/process';
 import { advertisedEndpoints } from '@edis/process';
-import type { MessageStream, QueryHandlers, ReplicationHandlers, ShardHandlers } from '@edis/rpc';
-import { RpcServer } from '@edis/rpc';
+import type { MessageStream, Network, NodeServer, ShardHandlers } from '@edis/rpc';
 import type { Store } from '@edis/store';
-import { Acknowledgements } from './acknowledgements.ts';
 import { BatchRunner } from './batch-runner.ts';
 import { BusyPoll } from './busy-poll.ts';
 import type { ResponseHeader } from './client-stream.ts';
 import { ClientStream } from './client-stream.ts';
 import { ClientStreams } from './client-streams.ts';
 import { Counters } from './counters.ts';
+import { CurrentSide } from './current-side.ts';
+import { execute } from './execute.ts';
 import { InfoSession } from './info-session.ts';
 import type { MemberConfig } from './member-config.ts';
+import { MemberGroup } from './member-group.ts';
+import { queryHandlers, replicationHandlers } from './member-handlers.ts';
 import { servingStats, storeStats } from './member-stats.ts';
 import { Ownership } from './ownership.ts';
 import { PrimarySide } from './primary-side.ts';
 import { QueryService } from './query-service.ts';
 import { Reader } from './reader.ts';
 import { ReplicaSide } from './replica-side.ts';
-import { CollectingSink } from './result-sink.ts';
+import { Retirement } from './retirement.ts';
 import { WatchFeeds } from './watch-feeds.ts';
 
 /** What the process hands in: everything that is not decided by the settings. */
@@ -47,16 +48,20 @@ export interface MemberSurroundings {
   readonly wallMs: () => number;
   readonly monotonicMs: () => number;
   readonly random: () => number;
+  readonly network: Network;
+  readonly timers: Timers;
 }
 
 const rateTickMs = 1000;
 
+/** How often a promise that waits for the end of a lease is thought of again. */
+const groupTickMs = 50;
+
+/** How long a draining primary waits for another one to take over, and for its first entry. */
+const handOverMs = 4000;
+
 /** How often a draining node looks whether its writes are answered. */
 const drainPollMs = 5;
-
-type Side =
-  | { readonly kind: 'primary'; readonly side: PrimarySide }
-  | { readonly kind: 'replica'; readonly side: ReplicaSide };
 
 /**
  * One member of a shard: a store, a server, a session with info, and the part that it plays.
@@ -69,22 +74,23 @@ export class Member {
   readonly #config: MemberConfig;
   readonly #surroundings: MemberSurroundings;
   readonly #ownership = new Ownership();
-  readonly #acknowledgements = new Acknowledgements();
   readonly #counters = new Counters();
-  readonly #side: Side;
+  readonly #group: MemberGroup;
+  readonly #replica: ReplicaSide;
+  readonly #current: CurrentSide;
   readonly #reader: Reader;
   readonly #runner: BatchRunner;
   readonly #queries: QueryService;
   readonly #watchFeeds: WatchFeeds;
-  readonly #server: RpcServer;
+  readonly #server: NodeServer;
   readonly #session: InfoSession;
   readonly #streams: ClientStreams;
   #fail: (error: EdisError) => void = () => {};
   #port = 0;
   #ready = false;
   #closed = false;
-  #knownEpoch = 0;
-  #rateTimer: NodeJS.Timeout | undefined;
+  #isTopologyFresh = false;
+  readonly #cancelTimers: (() => void)[] = [];
 
   constructor(config: MemberConfig, surroundings: MemberSurroundings) {
     this.#config = config;
@@ -94,12 +100,24 @@ export class Member {
     });
     const { store, logger, monotonicMs, wallMs } = surroundings;
     this.#streams = new ClientStreams(new BusyPoll(config.busyPollUs, monotonicMs), monotonicMs);
-    this.#side = this.#makeSide();
-    const { side } = this.#side;
+    this.#replica = this.#makeReplica();
+    this.#current = new CurrentSide({ kind: 'replica', side: this.#replica });
+    this.#group = new MemberGroup({
+      store,
+      logger,
+      ownership: this.#ownership,
+      replica: this.#replica,
+      current: this.#current,
+      monotonicMs,
+      makePrimary: (configuration) => this.#makePrimary(configuration),
+      say: (message) => this.#session.say(message),
+      onSideChanged: () => this.#onSideChanged(),
+      onPart: () => this.#updateReady(),
+      onFailed: (error) => this.#onStoreFailed(error),
+    });
     this.#reader = new Reader({
       store,
-      role: side,
-      acknowledgements: this.#acknowledgements,
+      role: this.#current,
       counters: this.#counters,
       sessionWaitMs: config.sessionWaitMs,
       monotonicMs,
@@ -109,61 +127,66 @@ export class Member {
     this.#runner = new BatchRunner({
       ownership: this.#ownership,
       reader: this.#reader,
-      writer: this.#side.kind === 'primary' ? this.#side.side.writer : undefined,
-      epoch: () => Math.max(this.#knownEpoch, side.epoch),
+      writer: () => this.#current.primary?.writer,
+      epoch: () => this.#epoch(),
     });
     this.#queries = this.#makeQueries();
     this.#watchFeeds = this.#makeWatchFeeds();
-    this.#server = new RpcServer({
+    this.#server = surroundings.network.serve({
       listen: config.listen,
       shard: this.#shardHandlers(),
       query: queryHandlers(this.#queries),
       feed: { watch: (stream) => this.#watchFeeds.watch(stream) },
-      replication: replicationHandlers(side),
+      replication: replicationHandlers(this.#current),
       onError: (error) => logger.error({ event: 'rpc-failed', reason: error.message }, 'a call failed inside'),
     });
     this.#session = new InfoSession({
       addresses: config.info,
       registration: () => this.#registration(),
       report: () => this.#report(),
+      fencing: () => store.identity.infoFencing,
       logger,
+      network: surroundings.network,
+      timers: surroundings.timers,
       random: surroundings.random,
       listener: {
-        onRegistered: (cluster, shard) => this.#onRegistered(cluster, shard),
-        onTopology: (topology) => this.#onTopology(topology),
-        onConfiguration: (configuration, dialled) => this.#onConfiguration(configuration, dialled),
+        onRegistered: (cluster, shard, fencing) => this.#onRegistered(cluster, shard, fencing),
+        onTopology: (topology, dialled) => this.#onTopology(topology, dialled),
+        onConfiguration: (configuration, dialled, fresh) => this.#group.onConfiguration(configuration, dialled, fresh),
+        onPrepare: (prepare) => this.#group.onPrepare(prepare),
+        onHandOver: (epoch, to) => this.#current.primary?.handOver(epoch, to),
+        onProposalRefused: (epoch) => this.#current.primary?.onProposalRefused(epoch),
         onRefused: (error) => this.#fail(error),
       },
     });
   }
 
   async start(): Promise<void> {
-    const { store, logger, node, role } = this.#surroundings;
+    const { store, logger, node, role, timers, monotonicMs } = this.#surroundings;
     store.onSynced((position) => this.#onSynced(position));
     store.onFailed((error) => this.#onStoreFailed(error));
     this.#recall();
     const { port, address } = await this.#server.start();
     this.#port = port;
     logger.info({ event: 'listening', address, node, role }, 'listening');
-    this.#rateTimer = setInterval(() => this.#tick(this.#surroundings.monotonicMs()), rateTickMs);
-    if (this.#side.kind === 'primary') this.#side.side.start();
+    this.#cancelTimers.push(
+      timers.every(rateTickMs, () => this.#tick(monotonicMs())),
+      timers.every(groupTickMs, () => this.#group.tick()),
+    );
     this.#session.start();
     this.#updateReady();
   }
 
-  /** Takes nothing new, answers what it has, makes everything durable. */
+  /** Hands over if it leads, takes nothing new, answers what it has, makes everything durable. */
   async drain(): Promise<void> {
+    await this.#retire();
     await this.#session.leave();
     this.#server.setServing(false);
-    if (this.#side.kind === 'primary') {
-      const { writer } = this.#side.side;
-      await this.#side.side.stop();
-      while (!writer.idle && !this.#closed) {
-        await new Promise<void>((resolve) => {
-          setTimeout(resolve, drainPollMs);
-        });
-      }
-      this.#side.side.endFeeds();
+    const { primary } = this.#current;
+    if (primary !== undefined) {
+      await primary.stop();
+      await this.#until(() => primary.writer.idle, this.#config.drainMs);
+      primary.endFeeds();
     }
     this.#watchFeeds.drain();
     this.#streams.end();
@@ -171,16 +194,42 @@ export class Member {
     await this.#surroundings.store.flush();
   }
 
+  /** A primary with other members lets one of them take over first, so that no client sees an error. */
+  async #retire(): Promise<void> {
+    const members = this.#group.configuration?.members.length ?? 0;
+    if (this.#current.primary?.active !== true || members < 2) return;
+    const { logger, monotonicMs } = this.#surroundings;
+    logger.info({ event: 'retiring' }, 'another member is to be the primary');
+    const retirement = new Retirement({
+      followerCount: () => this.#current.primary?.followerCount,
+      isLevel: () => this.#replica.isLevel,
+      say: () => this.#session.say({ kind: 'retire' }),
+      monotonicMs,
+    });
+    await this.#until(() => retirement.isOver(), Math.min(handOverMs, this.#config.drainMs / 2));
+  }
+
+  async #until(condition: () => boolean, timeoutMs: number): Promise<void> {
+    const { timers, monotonicMs } = this.#surroundings;
+    const endMs = monotonicMs() + timeoutMs;
+    while (!condition() && !this.#closed && monotonicMs() < endMs) {
+      await new Promise<void>((resolve) => {
+        timers.after(drainPollMs, resolve);
+      });
+    }
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    clearInterval(this.#rateTimer);
+    for (const cancel of this.#cancelTimers) cancel();
+    this.#group.close();
     this.#session.close();
     this.#reader.close();
     this.#queries.close();
     this.#watchFeeds.close();
-    if (this.#side.kind === 'replica') this.#side.side.close();
-    else await this.#side.side.stop();
+    this.#replica.close();
+    this.#current.primary?.abandon();
     await this.#server.close();
     await this.#surroundings.store.close();
   }
@@ -197,7 +246,7 @@ export class Member {
       node,
       cluster: () => store.identity.cluster,
       shard: () => store.identity.shard,
-      serving: () => (this.#side.kind === 'primary' ? this.#side.side.active : this.#side.side.serving),
+      serving: () => this.#current.serving,
       wallMs,
       onCount: (count) => {
         this.#counters.watchers = count;
@@ -206,53 +255,59 @@ export class Member {
     });
   }
 
-  #makeSide(): Side {
-    const { store, logger, node, role, random, wallMs, monotonicMs } = this.#surroundings;
-    const { queueOperations, queueBytes, overlayBytes, replicationDelayMs } = this.#config;
-    if (role === 'write-shard') {
-      const side = new PrimarySide({
-        store,
-        acknowledgements: this.#acknowledgements,
-        counters: this.#counters,
-        logger,
-        queueOperations,
-        queueBytes,
-        overlayBytesMax: overlayBytes,
-        wallMs,
-        monotonicMs,
-        clientCount: () => this.#streams.size,
-        cluster: () => store.identity.cluster,
-        shard: () => store.identity.shard,
-        onActive: () => this.#updateReady(),
-        onShown: () => this.#watchFeeds.onShown(),
-      });
-      return { kind: 'primary', side };
-    }
-    const side = new ReplicaSide({
+  #makePrimary(configuration: Configuration): PrimarySide {
+    const { store, logger, timers, wallMs, monotonicMs } = this.#surroundings;
+    const { queueOperations, queueBytes, overlayBytes } = this.#config;
+    return new PrimarySide({
+      store,
+      configuration,
+      counters: this.#counters,
+      logger,
+      timers,
+      queueOperations,
+      queueBytes,
+      overlayBytesMax: overlayBytes,
+      wallMs,
+      monotonicMs,
+      clientCount: () => this.#streams.size,
+      cluster: () => store.identity.cluster,
+      shard: () => store.identity.shard,
+      onActive: (epoch) => this.#onActive(epoch),
+      onShown: () => this.#watchFeeds.onShown(),
+      onPropose: (proposal) => this.#group.say({ kind: 'propose', proposal }),
+      onHandedOver: (epoch, to) => this.#group.say({ kind: 'handed-over', epoch, to }),
+    });
+  }
+
+  #makeReplica(): ReplicaSide {
+    const { store, logger, node, network, timers, random, monotonicMs, wallMs } = this.#surroundings;
+    return new ReplicaSide({
       store,
       node,
       logger,
-      replicationDelayMs,
+      network,
+      timers,
+      replicationDelayMs: this.#config.replicationDelayMs,
       random,
       monotonicMs,
+      wallMs,
       serving: store.identity.serving,
       onShown: () => this.#onApplied(),
       onServing: () => this.#onServing(),
+      onLease: (primary, beacon) => this.#group.onBeacon(primary, beacon),
       onSnapshot: () => {
         this.#counters.snapshots += 1;
       },
     });
-    return { kind: 'replica', side };
   }
 
   #makeQueries(): QueryService {
     const { store, logger, wallMs, monotonicMs } = this.#surroundings;
-    const { side } = this.#side;
     return new QueryService({
       store,
       ownership: this.#ownership,
-      role: side,
-      epoch: () => Math.max(this.#knownEpoch, side.epoch),
+      role: this.#current,
+      epoch: () => this.#epoch(),
       sessionWaitMs: this.#config.sessionWaitMs,
       node: this.#surroundings.node,
       wallMs,
@@ -269,49 +324,50 @@ export class Member {
     const { identity } = this.#surroundings.store;
     if (identity.shard !== '') this.#ownership.onShard(identity.shard);
     if (identity.topology !== undefined) this.#learn(identity.topology, false);
-    if (identity.configuration !== undefined && this.#side.kind === 'replica') {
-      this.#follow(identity.configuration, this.#config.info[0] ?? '');
-    }
+    this.#group.start(this.#config.info[0] ?? '');
   }
 
-  #onRegistered(cluster: string, shard: string): void {
+  #onRegistered(cluster: string, shard: string, infoFencing: number): void {
+    this.#group.onSession();
     this.#ownership.onShard(shard);
-    this.#saveIdentity({ cluster, shard });
+    this.#saveIdentity({ cluster, shard, infoFencing });
     this.#updateReady();
   }
 
-  #onTopology(topology: Topology): void {
+  #onTopology(topology: Topology, dialled: string): void {
     this.#learn(topology, true);
     this.#saveIdentity({ topology });
-    if (this.#side.kind === 'replica' && this.#surroundings.store.identity.configuration !== undefined) {
-      this.#follow(this.#surroundings.store.identity.configuration, this.#config.info[0] ?? '');
-    }
+    this.#group.onTopology(dialled);
   }
 
   /** The log knows a keyspace before the first write of it is let in. */
   #learn(topology: Topology, fromInfo: boolean): void {
-    if (this.#side.kind === 'primary') this.#side.side.onTopology(topology, fromInfo);
+    this.#current.primary?.onTopology(topology, fromInfo);
+    this.#isTopologyFresh ||= fromInfo;
     this.#ownership.onTopology(topology);
   }
 
-  #onConfiguration(configuration: Configuration, dialled: string): void {
-    this.#knownEpoch = Math.max(this.#knownEpoch, configuration.epoch);
-    this.#saveIdentity({ configuration });
-    if (this.#side.kind === 'primary') this.#side.side.onConfiguration(configuration);
-    else this.#follow(configuration, dialled);
+  /** It became the primary, or is it no longer. */
+  #onSideChanged(): void {
+    const { primary } = this.#current;
+    const { topology } = this.#ownership;
+    if (primary !== undefined && topology !== undefined) primary.onTopology(topology, this.#isTopologyFresh);
+    this.#onApplied();
+    this.#streams.greet();
+    this.#session.reportNow();
   }
 
-  #follow(configuration: Configuration, dialled: string): void {
-    const { topology, shard } = this.#ownership;
-    if (this.#side.kind !== 'replica' || topology === undefined || shard === '') return;
-    const endpoint = pickEndpoint(configuration.primaryEndpoints, networkOf(topology, dialled));
-    if (endpoint === undefined) return;
-    this.#side.side.followTarget({
-      address: endpoint.address,
-      epoch: configuration.epoch,
-      shard,
-      cluster: topology.cluster,
-    });
+  #onActive(epoch: number): void {
+    this.#surroundings.logger.info({ event: 'active', epoch }, 'the primary of its shard');
+    // What it has now, it may serve as a replica later.
+    this.#saveIdentity({ serving: true });
+    this.#session.reportNow();
+    this.#streams.greet();
+    this.#updateReady();
+  }
+
+  #epoch(): number {
+    return Math.max(this.#group.knownEpoch, this.#current.epoch);
   }
 
   #saveIdentity(change: Parameters<Store['saveIdentity']>[0]): void {
@@ -319,8 +375,8 @@ export class Member {
   }
 
   #onSynced(position: number): void {
-    this.#side.side.onSynced(position);
-    if (this.#side.kind === 'primary') this.#onApplied();
+    this.#current.now.side.onSynced(position);
+    if (this.#current.primary !== undefined) this.#onApplied();
   }
 
   /** What the reads show moved on, or the role changed. */
@@ -332,7 +388,7 @@ export class Member {
 
   #onStoreFailed(error: EdisError): void {
     this.#surroundings.logger.fatal({ event: 'store-failed', reason: error.message }, 'out of service');
-    if (this.#side.kind === 'primary') this.#side.side.onFailed(error);
+    this.#current.primary?.onFailed(error);
     this.#fail(error);
   }
 
@@ -346,7 +402,7 @@ export class Member {
   /** Ready: registered once, and of use to clients. */
   #updateReady(): void {
     if (this.#ready || this.#port === 0 || this.#ownership.shard === '') return;
-    if (!(this.#side.kind === 'primary' ? this.#side.side.active : this.#side.side.serving)) return;
+    if (!this.#current.serving || this.#group.isWaiting) return;
     this.#ready = true;
     const { logger, node, role } = this.#surroundings;
     this.#server.setServing(true);
@@ -362,7 +418,7 @@ export class Member {
   #shardHandlers(): ShardHandlers {
     return {
       batch: (stream) => this.#onBatchStream(stream),
-      execute: (request) => this.#execute(request),
+      execute: (request) => execute(request, this.#runner, () => this.#header()),
       stats: () => this.#stats(),
     };
   }
@@ -373,40 +429,15 @@ export class Member {
     client.greet();
   }
 
-  #execute(request: BatchRequest): Promise<BatchResponse> {
-    const { operations } = request;
-    if (new Set(operations.map((operation) => operation.request)).size < operations.length) {
-      const message = 'two operations have the same `request` number; give each its own';
-      return Promise.reject(new EdisError('protocol', message));
-    }
-    return new Promise((resolve) => {
-      const done = (outcomes: readonly Outcome[]): void => {
-        const results = outcomes.map((outcome, index) => ({
-          request: request.operations[index]?.request ?? 0,
-          outcome,
-        }));
-        resolve({ ...this.#header(), results });
-      };
-      const sink = new CollectingSink(request.operations, done);
-      const origin = { sink, batch: request };
-      for (const operation of request.operations) this.#runner.run(operation, origin);
-      sink.flush();
-    });
-  }
-
-  #role(): MemberRole {
-    return this.#side.kind === 'primary' ? 'primary' : this.#side.side.role;
-  }
-
   #header(): ResponseHeader {
     const { node, store } = this.#surroundings;
-    const state = this.#side.side.state();
+    const state = this.#current.state();
     return {
       node,
-      role: this.#role(),
+      role: this.#current.role,
       shard: this.#ownership.shard,
       epoch: state.applied.epoch,
-      timestamp: this.#side.kind === 'primary' ? this.#side.side.timestamp : store.lastTimestamp,
+      timestamp: this.#current.primary?.timestamp ?? store.lastTimestamp,
       stalenessMs: state.stalenessMs,
     };
   }
@@ -422,23 +453,24 @@ export class Member {
       shard: this.#config.shard ?? identity.shard,
       endpoints: advertisedEndpoints(this.#config.advertise, this.#config.listen, this.#port),
       lastEntry: store.lastEntry,
-      seenEpoch: Math.max(this.#knownEpoch, identity.configuration?.epoch ?? 0, store.lastEntry.epoch),
+      seenEpoch: Math.max(this.#group.knownEpoch, store.lastEntry.epoch),
       host,
       pid,
       incarnation,
+      promisedEpoch: this.#group.promisedEpoch,
     };
   }
 
   #report(): NodeReport {
     const { store } = this.#surroundings;
-    const state = this.#side.side.state();
-    const replica = this.#side.kind === 'replica' ? this.#side.side : undefined;
+    const state = this.#current.state();
+    const { replica } = this.#current;
     return {
       lastEntry: store.lastEntry,
       applied: state.applied,
       lagEntries: replica?.lagEntries ?? 0,
       lagMs: state.stalenessMs,
-      serving: replica === undefined ? state.active : replica.serving,
+      serving: this.#current.serving,
       recordCount: store.recordCount,
       operationsPerSecond: this.#counters.operationsPerSecond,
     };
@@ -446,37 +478,19 @@ export class Member {
 
   #stats(): NodeStats {
     const { store, node } = this.#surroundings;
-    const { kind, side } = this.#side;
+    const { primary, replica, role } = this.#current;
     return {
       node,
       shard: this.#ownership.shard,
-      role: this.#role(),
+      role,
       ...storeStats(store),
       ...servingStats(this.#counters, this.#streams.figures),
-      queueOperations: kind === 'primary' ? side.queueOperations : 0,
-      queueBytes: kind === 'primary' ? side.queueBytes : 0,
-      followerCount: kind === 'primary' ? side.followerCount : 0,
-      lagEntries: kind === 'replica' ? side.lagEntries : 0,
-      stalenessMs: kind === 'replica' ? side.stalenessMs : 0,
+      queueOperations: primary?.queueOperations ?? 0,
+      queueBytes: primary?.queueBytes ?? 0,
+      followerCount: primary?.followerCount ?? 0,
+      lagEntries: replica?.lagEntries ?? 0,
+      stalenessMs: replica?.stalenessMs ?? 0,
       residentBytes: process.memoryUsage.rss(),
     };
   }
-}
-
-/** Handlers lose their object when they are handed on; the arrows keep it. */
-function queryHandlers(queries: QueryService): QueryHandlers {
-  return {
-    scan: (request, signal) => queries.scan(request, signal),
-    search: (request, signal) => queries.search(request, signal),
-    aggregate: (request, signal) => queries.aggregate(request, signal),
-  };
-}
-
-/** Handlers lose their object when they are handed on; the arrows keep it. */
-function replicationHandlers(side: ReplicationHandlers): ReplicationHandlers {
-  return {
-    follow: (stream) => side.follow(stream),
-    snapshot: (stream) => side.snapshot(stream),
-    beacon: (stream) => side.beacon(stream),
-  };
 }

@@ -4,6 +4,7 @@ import type {
   AtomicOperation,
   BatchRequest,
   Condition,
+  Configuration,
   DeleteOperation,
   ExpireOperation,
   GetOperation,
@@ -12,14 +13,15 @@ import type {
   Outcome,
   PutOperation,
   SingleWriteOperation,
+  StoreId,
+  Timers,
   Topology,
   WriteOperation,
 } from '@edis/core';
-import { defaultKeyspaceSettings, slotCount } from '@edis/core';
+import { defaultKeyspaceSettings, quorumOf, slotCount } from '@edis/core';
 import { createLogger } from '@edis/process';
 import type { Store, StoreOptions } from '@edis/store';
 import { FakeWorld } from '@edis/store/testing';
-import { Acknowledgements } from './acknowledgements.ts';
 import { BatchRunner } from './batch-runner.ts';
 import { Counters } from './counters.ts';
 import type { Ownership } from './ownership.ts';
@@ -40,7 +42,7 @@ export interface WriteChange {
   readonly request?: number;
   readonly keyspace?: number;
   readonly ack?: Ack;
-  readonly condition?: Condition;
+  readonly condition?: Condition | undefined;
   readonly sequence?: number;
   readonly firstSentTimestamp?: number;
 }
@@ -55,7 +57,7 @@ const writeDefaults = {
 } as const;
 
 export function put(key: string, value: string | Uint8Array, change: WriteChange = {}): PutOperation {
-  return { ...writeDefaults, kind: 'put', key, value, metadata: undefined, ttlMs: 0, ...change };
+  return { ...writeDefaults, kind: 'put', key, value, metadata: undefined, ttlMs: 0, expiresAtMs: 0, ...change };
 }
 
 export function increment(key: string, by = 1n, change: WriteChange = {}): IncrementOperation {
@@ -111,7 +113,7 @@ export function topologyOf(revision: number, others: readonly Keyspace[] = []): 
     initialShards: 1,
     infos: [],
     keyspaces: [keyspaceOf(1, 'default'), ...others],
-    shards: [{ shard: 's1', epoch: 1, primary: 'store-1', configuredSize: 1, members: [member] }],
+    shards: [{ shard: 's1', epoch: 1, primary: 'store-1', configuredSize: 1, members: [member], voters: ['store-1'] }],
   };
 }
 
@@ -139,7 +141,7 @@ export class RecordingSink implements ResultSink {
 }
 
 /** Holds syncs up until they are let through. */
-class SyncGate {
+export class SyncGate {
   #closed = false;
   #waiting: (() => void)[] = [];
 
@@ -169,12 +171,40 @@ export async function turns(count = 4): Promise<void> {
   }
 }
 
+/** None of them is ever due. */
+const stillTimers: Timers = Object.freeze({ after: () => () => {}, every: () => () => {} });
+
+/** Of s1, under `self`. Two members were meant: one alone is no quorum. */
+export function configurationOf(
+  self: StoreId,
+  epoch: number,
+  others: readonly StoreId[] = [],
+  change: Partial<Configuration> = {},
+): Configuration {
+  const members = [self, ...others];
+  return {
+    shard: 's1',
+    epoch,
+    primarySince: epoch,
+    primary: self,
+    members,
+    quorum: quorumOf(members.length),
+    configuredSize: Math.max(2, members.length),
+    primaryEndpoints: [],
+    leaseMs: 2000,
+    ...change,
+  };
+}
+
 export interface PrimaryBedOptions {
   readonly world?: FakeWorld;
   readonly gate?: SyncGate;
   readonly store?: Partial<StoreOptions>;
   readonly parts?: Partial<PrimarySideParts>;
   readonly epoch?: number;
+  /** Members beside the primary. */
+  readonly others?: readonly StoreId[];
+  readonly configuration?: Partial<Configuration>;
   /** Known before it is active. */
   readonly topology?: Topology;
 }
@@ -185,33 +215,47 @@ export class PrimaryBed {
   readonly world: FakeWorld;
   readonly store: Store;
   readonly side: PrimarySide;
+  readonly configuration: Configuration;
   readonly sink = new RecordingSink();
-  readonly acknowledgements = new Acknowledgements();
   readonly counters = new Counters();
   wallMs = Date.UTC(2026, 0, 1);
   #requests = 0;
 
   static async open(options: PrimaryBedOptions = {}): Promise<PrimaryBed> {
-    const gate = options.gate ?? new SyncGate();
-    const world = options.world ?? new FakeWorld({ beforeSync: gate.beforeSync });
-    const store = await world.open(options.store);
-    await store.saveIdentity({ cluster: 'cluster-1', shard: 's1' });
-    const bed = new PrimaryBed(gate, world, store, options.parts);
-    if (options.topology !== undefined) bed.side.onTopology(options.topology, false);
-    bed.activate(options.epoch ?? store.lastEntry.epoch + 1);
+    const bed = await PrimaryBed.begin(options);
     while (!bed.side.active) await turns(1);
     return bed;
   }
 
-  private constructor(gate: SyncGate, world: FakeWorld, store: Store, parts: Partial<PrimarySideParts> = {}) {
+  /** It has opened its epoch, which need not be safe on a quorum yet. */
+  static async begin(options: PrimaryBedOptions = {}): Promise<PrimaryBed> {
+    const gate = options.gate ?? new SyncGate();
+    const world = options.world ?? new FakeWorld({ beforeSync: gate.beforeSync });
+    const store = await world.open(options.store);
+    await store.saveIdentity({ cluster: 'cluster-1', shard: 's1' });
+    const epoch = options.epoch ?? store.lastEntry.epoch + 1;
+    const configuration = configurationOf(store.identity.store, epoch, options.others, options.configuration);
+    const bed = new PrimaryBed(gate, world, store, { configuration, ...options.parts });
+    if (options.topology !== undefined) bed.side.onTopology(options.topology, false);
+    bed.side.start();
+    return bed;
+  }
+
+  private constructor(
+    gate: SyncGate,
+    world: FakeWorld,
+    store: Store,
+    parts: Pick<PrimarySideParts, 'configuration'> & Partial<PrimarySideParts>,
+  ) {
     this.gate = gate;
     this.world = world;
     this.store = store;
+    this.configuration = parts.configuration;
     this.side = new PrimarySide({
       store,
-      acknowledgements: this.acknowledgements,
       counters: this.counters,
       logger: silent,
+      timers: stillTimers,
       queueOperations: 10_000,
       queueBytes: 64 * 1024 * 1024,
       overlayBytesMax: 64 * 1024 * 1024,
@@ -222,16 +266,12 @@ export class PrimaryBed {
       shard: () => store.identity.shard,
       onActive: () => {},
       onShown: () => {},
+      onPropose: () => {},
+      onHandedOver: () => {},
       ...parts,
     });
     store.onSynced((position) => this.side.onSynced(position));
     store.onFailed((error) => this.side.onFailed(error));
-  }
-
-  activate(epoch: number): void {
-    const { store } = this.store.identity;
-    const shape = { shard: 's1', members: [store], quorum: 1, configuredSize: 1, primaryEndpoints: [] };
-    this.side.onConfiguration({ ...shape, epoch, primary: store });
   }
 
   /** Hands a write in and returns its number; an outcome at once is delivered, too. */
@@ -265,14 +305,13 @@ export class PrimaryBed {
     const reader = new Reader({
       store: this.store,
       role: this.side,
-      acknowledgements: this.acknowledgements,
       counters: this.counters,
       sessionWaitMs: 0,
       monotonicMs: () => performance.now(),
       wallMs: () => this.wallMs,
       onDamaged: () => {},
     });
-    const writer = takesWrites ? this.side.writer : undefined;
+    const writer = () => (takesWrites ? this.side.writer : undefined);
     return new BatchRunner({ ownership, reader, writer, epoch: () => this.side.epoch });
   }
 

@@ -4,23 +4,40 @@ import type {
   Configuration,
   FollowRequest,
   FollowResponse,
+  LeadingEffect,
+  LeadingFacts,
+  MembershipProposal,
+  Outcome,
   Position,
   ReaderState,
   SnapshotRequest,
   SnapshotResponse,
+  StoreId,
+  Timers,
   Topology,
 } from '@edis/core';
-import { Admission, EdisError, HybridClock, limits, logicalSteps, Primary, VisibleWatermark } from '@edis/core';
+import {
+  Admission,
+  EdisError,
+  HybridClock,
+  LeadingGroup,
+  limits,
+  logicalSteps,
+  unreachable,
+  VisibleWatermark,
+} from '@edis/core';
 import type { Logger } from '@edis/process';
 import type { MessageStream, ReplicationHandlers } from '@edis/rpc';
 import type { Store } from '@edis/store';
-import type { Acknowledgements } from './acknowledgements.ts';
-import { answerBeacons } from './beacon.ts';
+import type { BeaconContent } from './beacon.ts';
+import { BeaconSender } from './beacon.ts';
 import type { Counters } from './counters.ts';
 import { FollowerFeed } from './follower-feed.ts';
 import { KeyspaceSync, ownOperation } from './keyspace-sync.ts';
 import { LogTail } from './log-tail.ts';
 import type { ReadingRole } from './reader.ts';
+import type { ResultSink } from './result-sink.ts';
+import { Safety } from './safety.ts';
 import { SnapshotSender } from './snapshot-sender.ts';
 import { Sweeper } from './sweeper.ts';
 import { Writer } from './writer.ts';
@@ -31,11 +48,15 @@ const tailBytes = 16 * 1024 * 1024;
 /** Snapshots sent at once: each pins the log and reads the whole view. */
 const maxSnapshots = 2;
 
+/** How often the group is looked after: a fraction of the shortest sensible lease. */
+const groupTickMs = 50;
+
 export interface PrimarySideParts {
   readonly store: Store;
-  readonly acknowledgements: Acknowledgements;
+  readonly configuration: Configuration;
   readonly counters: Counters;
   readonly logger: Logger;
+  readonly timers: Timers;
   readonly queueOperations: number;
   readonly queueBytes: number;
   readonly overlayBytesMax: number;
@@ -48,31 +69,46 @@ export interface PrimarySideParts {
   readonly onActive: (epoch: number) => void;
   /** More of the log may be visible. */
   readonly onShown: () => void;
+  readonly onPropose: (proposal: MembershipProposal) => void;
+  readonly onHandedOver: (epoch: number, to: StoreId) => void;
 }
 
 /**
- * What a member does as the primary: takes writes, moves the watermark, feeds followers, gives snapshots.
+ * What a member does as the primary, from its opening entry to its end: takes writes, moves the watermark, feeds
+ * followers, gives snapshots.
  *
- * It acts only while its `Primary` machine says so; before that it shows what is visible and refuses everything else.
+ * It acts only while its `LeadingGroup` says so; before that it shows what is visible and refuses everything else.
+ * After `abandon` it is over for good; a later promotion makes another one.
  */
 export class PrimarySide implements ReadingRole, ReplicationHandlers {
   readonly writer: Writer;
   readonly #parts: PrimarySideParts;
-  readonly #primary: Primary;
+  readonly #group: LeadingGroup;
   readonly #clock: HybridClock;
   readonly #watermark: VisibleWatermark;
+  readonly #safety: Safety;
   readonly #admission: Admission;
+  readonly #beacons: BeaconSender;
   readonly #tail = new LogTail(tailBytes);
   readonly #feeds = new Set<FollowerFeed>();
   readonly #state: PrimaryReaderState;
   readonly #keyspaces: KeyspaceSync;
   readonly #sweeper: Sweeper;
+  readonly #openingPosition: number;
+  #cancelTick: () => void = () => {};
   #snapshots = 0;
+  #isOver = false;
 
   constructor(parts: PrimarySideParts) {
     this.#parts = parts;
-    const { store } = parts;
-    this.#primary = new Primary(store.identity.store, store.lastEntry.epoch);
+    const { store, configuration, monotonicMs, wallMs } = parts;
+    this.#openingPosition = store.lastEntry.position + 1;
+    this.#group = new LeadingGroup({
+      self: store.identity.store,
+      configuration,
+      openingPosition: this.#openingPosition,
+      nowMs: monotonicMs(),
+    });
     this.#clock = new HybridClock(store.lastTimestamp);
     this.#watermark = new VisibleWatermark({
       visible: store.visiblePosition,
@@ -80,17 +116,31 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
       synced: store.syncedPosition,
     });
     this.#admission = new Admission({ queueOperations: parts.queueOperations, queueBytes: parts.queueBytes });
-    this.#state = new PrimaryReaderState(store, this.#primary);
+    this.#safety = new Safety({
+      store,
+      watermark: this.#watermark,
+      group: this.#group,
+      mayAnswer: () => this.active,
+    });
+    this.#state = new PrimaryReaderState(store, () => this.active);
+    this.#beacons = new BeaconSender({
+      timers: parts.timers,
+      leaseMs: configuration.leaseMs,
+      shard: parts.shard,
+      content: () => this.#beaconContent(),
+      onGrant: (follower, number) => this.#onGrant(follower, number),
+    });
     this.writer = new Writer({
       store,
-      primary: this.#primary,
+      group: this.#group,
+      mayWrite: () => this.#group.state.kind === 'active' && this.#group.mayAct(monotonicMs(), wallMs()),
       clock: this.#clock,
       watermark: this.#watermark,
       admission: this.#admission,
-      acknowledgements: parts.acknowledgements,
+      safety: this.#safety,
       counters: parts.counters,
-      wallMs: parts.wallMs,
-      monotonicMs: parts.monotonicMs,
+      wallMs,
+      monotonicMs,
       clientCount: parts.clientCount,
       onAppended: (position, entry) => {
         if (this.#feeds.size > 0) this.#tail.push(position, entry);
@@ -114,11 +164,12 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
   }
 
   #makeSweeper(): Sweeper {
-    const { store, counters, logger, wallMs, overlayBytesMax } = this.#parts;
+    const { store, counters, logger, timers, wallMs, overlayBytesMax } = this.#parts;
     return new Sweeper({
       store,
+      timers,
       overlayBytesMax,
-      active: () => this.#primary.active,
+      active: () => this.active,
       log: (operations) => this.writer.log(operations),
       wallMs,
       onExpired: (count) => {
@@ -128,8 +179,10 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
     });
   }
 
-  /** Begins to remove what is expired or dropped, whenever it is active. */
+  /** Opens its epoch. It acts once that is safe on a quorum. */
   start(): void {
+    this.#openEpoch();
+    this.#cancelTick = this.#parts.timers.every(groupTickMs, () => this.#tick());
     this.#sweeper.start();
   }
 
@@ -139,17 +192,44 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
     await this.#sweeper.stop();
   }
 
+  /** Another one is the primary, or will be. Nothing is answered as the primary from here on. */
+  abandon(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#group.stop();
+    this.#cancelTick();
+    this.#beacons.close();
+    for (const feed of this.#feeds) feed.refuse('not-primary');
+    this.#feeds.clear();
+    this.#parts.store.setRetention({ oldestFollowerPosition: Number.MAX_SAFE_INTEGER });
+    this.writer.abandon();
+    // A sweep that is under way finds that it may not log.
+    void this.#sweeper.stop();
+  }
+
   /** To be told before clients can learn that this node knows it. `fromInfo`: it is not what the node remembers. */
   onTopology(topology: Topology, fromInfo: boolean): void {
     this.#keyspaces.onTopology(topology, fromInfo);
   }
 
+  /** It may act in this moment. */
   get active(): boolean {
-    return this.#primary.active;
+    const { monotonicMs, wallMs } = this.#parts;
+    return this.#group.mayAct(monotonicMs(), wallMs());
+  }
+
+  get leaseHeld(): boolean {
+    const { monotonicMs, wallMs } = this.#parts;
+    return !this.#isOver && this.#group.isLeaseHeld(monotonicMs(), wallMs());
   }
 
   get epoch(): number {
-    return this.#primary.epoch;
+    return this.#isOver ? 0 : this.#group.configuration.epoch;
+  }
+
+  /** Epoch of its log entries. */
+  get since(): number {
+    return this.#group.since;
   }
 
   get timestamp(): number {
@@ -176,18 +256,39 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
     return this.#watermark.isReached(position);
   }
 
-  onConfiguration(configuration: Configuration): void {
-    for (const effect of this.#primary.onConfiguration(configuration)) this.#openEpoch(effect.epoch);
+  deliverWhenReached(position: number, sink: ResultSink, request: number, outcome: Outcome): boolean {
+    if (this.#safety.isFull) return false;
+    this.#safety.wait('memory', position, sink, request, outcome);
+    return true;
+  }
+
+  /** Under the same primary; `fresh`: the first one of a session with info. */
+  onConfiguration(configuration: Configuration, fresh: boolean): void {
+    const hadQuorum = this.#group.hasQuorum;
+    this.#carryOut(this.#group.onConfiguration(configuration, fresh, this.#facts()));
+    if (hadQuorum && !this.#group.hasQuorum) this.writer.giveUpQuorum();
+    this.#beacons.send();
+    this.#onQuorum();
+  }
+
+  onProposalRefused(epoch: number): void {
+    this.#carryOut(this.#group.onProposalRefused(epoch, this.#facts()));
+    this.#onQuorum();
+  }
+
+  /** Info asks for a planned hand-over. */
+  handOver(epoch: number, to: StoreId): void {
+    if (epoch !== this.#group.configuration.epoch) return;
+    this.#carryOut(this.#group.handOver(to, this.#facts()));
+    this.#parts.store.requestSync();
+    this.#onProgress();
   }
 
   onSynced(position: number): void {
+    const { store } = this.#parts;
     this.#watermark.onSynced(position);
-    if (this.#primary.onSynced(position)) {
-      this.#keyspaces.sync();
-      this.#parts.onActive(this.#primary.epoch);
-    }
-    this.writer.onSynced(position);
-    this.#onProgress();
+    this.#carryOut(this.#group.onSynced(position, position === store.lastEntry.position, this.#facts()));
+    this.#onQuorum();
   }
 
   onFailed(error: EdisError): void {
@@ -205,11 +306,13 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
       tail: this.#tail,
       cluster,
       shard,
-      activeEpoch: () => (this.#primary.active ? this.#primary.epoch : 0),
+      epoch: () => this.epoch,
+      syncPosition: () => this.#group.wantedPosition,
+      onDurable: (follower, position) => this.#onDurable(follower, position),
       onOpened: (feed) => this.#addFeed(feed),
       onClosed: (feed) => {
-        this.#feeds.delete(feed);
-        this.#updateRetention();
+        if (this.#feeds.delete(feed)) this.#group.onFollowerGone(feed.store);
+        if (!this.#isOver) this.#updateRetention();
       },
       onError: (error) => logger.error({ event: 'feed-failed', reason: error.message }, 'a follower could not be fed'),
     });
@@ -227,7 +330,8 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
       store,
       cluster,
       shard,
-      active: () => this.#primary.active,
+      // Also before it is active: its opening entry may need the one that asks.
+      active: () => !this.#isOver,
       onClosed: () => {
         this.#snapshots -= 1;
       },
@@ -236,31 +340,101 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
   }
 
   beacon(stream: MessageStream<BeaconResponse, BeaconRequest>): void {
-    answerBeacons(stream, {
-      activeEpoch: () => (this.#primary.active ? this.#primary.epoch : 0),
-      visiblePosition: () => this.#parts.store.visiblePosition,
-      shard: this.#parts.shard,
-    });
+    if (!this.#isOver) this.#beacons.add(stream);
+    else {
+      stream.listen({ onMessage: () => {}, onClose: () => {} });
+      stream.end();
+    }
   }
 
-  /** A new epoch begins with an entry that says so; nothing inherited counts before it is synced. */
-  #openEpoch(epoch: number): void {
-    const { store, wallMs, logger } = this.#parts;
-    const position = store.lastEntry.position + 1;
+  #facts(): LeadingFacts {
+    const { store, monotonicMs, wallMs } = this.#parts;
+    return { lastPosition: store.lastEntry.position, nowMs: monotonicMs(), wallMs: wallMs() };
+  }
+
+  #beaconContent(): BeaconContent | undefined {
+    if (this.#isOver) return undefined;
+    const number = this.#group.beacon(this.#facts()) ?? 0;
+    const { configuration, since, leaseMs } = this.#group;
+    return {
+      epoch: configuration.epoch,
+      since,
+      // Not what is visible: a slow `quorum` write holds that back, and behind it others are acknowledged.
+      lastPosition: this.#parts.store.lastEntry.position,
+      leaseMs: number === 0 ? 0 : leaseMs,
+      number,
+      isCurrent: this.active,
+    };
+  }
+
+  #onGrant(follower: StoreId, number: number): void {
+    this.#group.onGrant(follower, number);
+    this.writer.onProgress();
+  }
+
+  #onDurable(follower: StoreId, position: number): void {
+    this.#carryOut(this.#group.onAcknowledged(follower, position, this.#facts()));
+    this.#onQuorum();
+  }
+
+  #tick(): void {
+    this.#carryOut(this.#group.tick(this.#facts()));
+    this.#onQuorum();
+  }
+
+  /** What is safe may have moved: here, on the quorum, or what a quorum is. */
+  #onQuorum(): void {
+    if (this.#isOver) return;
+    this.#watermark.onQuorum(this.#group.quorumPosition);
+    this.writer.onProgress();
+    this.#onProgress();
+  }
+
+  #carryOut(effects: readonly LeadingEffect[]): void {
+    for (const effect of effects) {
+      switch (effect.kind) {
+        case 'activate':
+          this.#watermark.onQuorum(this.#group.quorumPosition);
+          this.#keyspaces.sync();
+          this.#parts.onActive(this.#group.since);
+          break;
+        case 'propose':
+          this.#parts.logger.info(
+            { event: 'proposed', ...effect.proposal },
+            'another member, or one less, is asked for',
+          );
+          this.#parts.onPropose(effect.proposal);
+          break;
+        case 'handed-over':
+          this.#parts.onHandedOver(this.#group.configuration.epoch, effect.to);
+          break;
+        case 'resume':
+          this.#parts.logger.warn({ event: 'hand-over-failed' }, 'the hand-over took too long; it stays the primary');
+          break;
+        default:
+          unreachable(effect);
+      }
+    }
+  }
+
+  /** A new epoch begins with an entry that says so; nothing inherited counts before it is safe on a quorum. */
+  #openEpoch(): void {
+    const { store, wallMs, monotonicMs, logger } = this.#parts;
+    const position = this.#openingPosition;
+    const epoch = this.#group.since;
     this.#watermark.holdUntil(position);
     // A power loss may have taken entries whose versions somebody has seen: whatever the wall clock says, none of them
     // is given out again.
     this.#clock.observe(store.lastTimestamp + limits.maxClockAheadMs * logicalSteps);
-    this.#primary.onOpened(epoch, position);
-    const entry = store.append({
+    store.append({
       position,
       epoch,
       timestamp: this.#clock.take(1, wallMs()),
       operations: [ownOperation],
       completed: new Map(),
     });
-    this.#watermark.onAppended(position, true);
-    if (this.#feeds.size > 0) this.#tail.push(position, entry);
+    this.#watermark.onAppended(position, 'quorum');
+    this.#group.onSyncWanted(monotonicMs());
     store.requestSync();
     logger.info({ event: 'epoch-opened', epoch, position }, 'opening a new epoch');
   }
@@ -268,22 +442,25 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
   #addFeed(feed: FollowerFeed): void {
     for (const older of this.#feeds) {
       if (older.store !== feed.store) continue;
-      older.end();
       this.#feeds.delete(older);
+      older.end();
     }
     this.#feeds.add(feed);
+    this.#group.onFollower(feed.store, this.#parts.monotonicMs());
     this.#updateRetention();
   }
 
   #onProgress(): void {
+    if (this.#isOver) return;
     this.#parts.store.setVisible(this.#watermark.visible);
     this.#parts.onShown();
     for (const feed of this.#feeds) feed.pump();
-    if (this.#feeds.size > 0) this.#updateRetention();
+    this.#updateRetention();
   }
 
   #updateRetention(): void {
-    let oldest = Number.MAX_SAFE_INTEGER;
+    // What no quorum has is kept for the members that are away.
+    let oldest = this.#group.quorumPosition + 1;
     for (const feed of this.#feeds) oldest = Math.min(oldest, feed.durablePosition + 1);
     this.#parts.store.setRetention({ oldestFollowerPosition: oldest });
   }
@@ -294,16 +471,16 @@ class PrimaryReaderState implements ReaderState {
   readonly role = 'primary';
   readonly stalenessMs = 0;
   readonly #store: Store;
-  readonly #primary: Primary;
+  readonly #isActive: () => boolean;
   #applied: Position = { epoch: 0, position: 0 };
 
-  constructor(store: Store, primary: Primary) {
+  constructor(store: Store, isActive: () => boolean) {
     this.#store = store;
-    this.#primary = primary;
+    this.#isActive = isActive;
   }
 
   get active(): boolean {
-    return this.#primary.active;
+    return this.#isActive();
   }
 
   /** An active primary shows its newest writes; before that, what was visible when it started. */

@@ -196,7 +196,7 @@ export function makeQueryService(store: QueryStore, sessionWaitMs = 5000, keyspa
   const service = new QueryService({
     store,
     ownership,
-    role: { state: () => role, isReached: () => true },
+    role: { state: () => role, isReached: () => true, deliverWhenReached: () => false },
     epoch: () => 2,
     sessionWaitMs,
     node: 'n1',
@@ -244,6 +244,6 @@ function topologyOf(keyspace: number): Topology {
       { id: 1, name: 'default', strategy: 'hash', settings, slots },
       { id: keyspace, name: 'second', strategy: 'hash', settings, slots },
     ],
-    shards: [{ shard: 's1', epoch: 2, primary: 'store', configuredSize: 1, members: [] }],
+    shards: [{ shard: 's1', epoch: 2, primary: 'store', configuredSize: 1, members: [], voters: [] }],
   };
 }

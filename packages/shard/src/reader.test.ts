@@ -3,7 +3,7 @@ import { EdisError } from '@edis/core';
 import type { Store } from '@edis/store';
 import { entryOf, FakeWorld, putOf } from '@edis/store/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { Acknowledgements, maxWaitingResults } from './acknowledgements.ts';
+import { maxWaitingResults } from './acknowledgements.ts';
 import { Counters } from './counters.ts';
 import { del, get, PrimaryBed, put, RecordingSink, turns } from './primary-fixture.ts';
 import type { ReaderParts } from './reader.ts';
@@ -19,7 +19,6 @@ const consistencies = ['eventual', 'session', 'bounded', 'strong'] as const;
 
 function readerOf(parts: Pick<ReaderParts, 'store' | 'role'> & Partial<ReaderParts>): Reader {
   const reader = new Reader({
-    acknowledgements: new Acknowledgements(),
     counters: new Counters(),
     sessionWaitMs: 60_000,
     monotonicMs: () => performance.now(),
@@ -30,6 +29,9 @@ function readerOf(parts: Pick<ReaderParts, 'store' | 'role'> & Partial<ReaderPar
   closers.push(async () => reader.close());
   return reader;
 }
+
+/** Of roles that never let anybody wait. */
+const deliverWhenReached = (): boolean => false;
 
 /** Reads, and returns where the answer is or will be. */
 function ask(reader: Reader, operation: GetOperation): RecordingSink {
@@ -50,8 +52,8 @@ describe('at the primary', () => {
       bed.gate.open();
       await bed.store.close();
     });
-    const { store, side, acknowledgements } = bed;
-    return { bed, reader: readerOf({ store, role: side, acknowledgements }) };
+    const { store, side } = bed;
+    return { bed, reader: readerOf({ store, role: side }) };
   }
 
   test('a read of any consistency shows the newest write', async () => {
@@ -68,8 +70,8 @@ describe('at the primary', () => {
 
   test('a record is hidden from its deadline on, and told with it before', async () => {
     const { bed } = await openPrimary();
-    const { store, side, acknowledgements } = bed;
-    const reader = readerOf({ store, role: side, acknowledgements, wallMs: () => bed.wallMs });
+    const { store, side } = bed;
+    const reader = readerOf({ store, role: side, wallMs: () => bed.wallMs });
     await bed.settle({ ...put('a', '1'), ttlMs: 100 });
     const expiresAtMs = bed.wallMs + 100;
     bed.wallMs += 99;
@@ -120,8 +122,10 @@ describe('at the primary', () => {
     await turns();
     const crowd = new RecordingSink();
     const { position } = bed.store.lastEntry;
-    while (!bed.acknowledgements.isFull) bed.acknowledgements.wait(position, crowd, 1, { kind: 'not-found', position });
-    expect(bed.acknowledgements.size).toBe(maxWaitingResults);
+    let waiting = 0;
+    while (bed.side.deliverWhenReached(position, crowd, 1, { kind: 'not-found', position })) waiting += 1;
+    // The write itself waits, too.
+    expect(waiting).toBe(maxWaitingResults - 1);
     expect(answer(reader, get('a'))).toMatchObject({ kind: 'busy' });
     expect(answer(reader, get('nobody'))).toMatchObject({ kind: 'not-found' });
     expect(bed.sink.of(bed.write(put('b', '1')))).toMatchObject({ kind: 'busy' });
@@ -141,7 +145,7 @@ describe('at the primary', () => {
       applied: { epoch: 0, position: 0 },
       stalenessMs: 0,
     };
-    const reader = readerOf({ store, role: { state: () => state, isReached: () => false } });
+    const reader = readerOf({ store, role: { state: () => state, isReached: () => false, deliverWhenReached } });
     // What it inherited and nobody may have seen is not shown.
     expect(answer(reader, get('a', { consistency: 'eventual' }))).toEqual({ kind: 'not-found', position: 0 });
     for (const consistency of ['bounded', 'strong'] as const) {
@@ -167,7 +171,11 @@ describe('at a replica', () => {
       applied: { epoch: 1, position: 0 },
       stalenessMs: 50,
     };
-    const reader = readerOf({ store, role: { state: () => state, isReached: () => true }, ...parts });
+    const reader = readerOf({
+      store,
+      role: { state: () => state, isReached: () => true, deliverWhenReached },
+      ...parts,
+    });
     const show = (position: number): void => {
       store.setVisible(position);
       state.applied = { epoch: 1, position };

@@ -1,7 +1,6 @@
 import type { GetOperation, Outcome, ReaderState } from '@edis/core';
 import { decideRead, defaultKeyspaceId, EdisError, isExpired, unreachable } from '@edis/core';
 import type { Lookup, Store, StoredRecord } from '@edis/store';
-import type { Acknowledgements } from './acknowledgements.ts';
 import type { Counters } from './counters.ts';
 import type { ResultSink } from './result-sink.ts';
 
@@ -12,6 +11,8 @@ export interface ReadingRole {
    * Whether an entry above `visible` that a read at the primary saw has reached its writer's ack; a replica sees none.
    */
   isReached(position: number): boolean;
+  /** Delivers the result once that entry has reached its ack. False: too many wait already, and it is not taken. */
+  deliverWhenReached(position: number, sink: ResultSink, request: number, outcome: Outcome): boolean;
 }
 
 interface WaitingRead {
@@ -32,7 +33,6 @@ const sweepMs = 10;
 export interface ReaderParts {
   readonly store: Store;
   readonly role: ReadingRole;
-  readonly acknowledgements: Acknowledgements;
   readonly counters: Counters;
   readonly sessionWaitMs: number;
   readonly monotonicMs: () => number;
@@ -104,7 +104,7 @@ export class Reader {
   }
 
   #serve(operation: GetOperation, sink: ResultSink, state: ReaderState): void {
-    const { store, role, acknowledgements, counters } = this.#parts;
+    const { store, role, counters } = this.#parts;
     const newest = state.role === 'primary' && state.active;
     let lookup: Lookup;
     try {
@@ -123,12 +123,9 @@ export class Reader {
     const seen = newest ? Math.max(lookup.position, store.visiblePosition) : state.applied.position;
     const outcome = outcomeOf(operation, this.#visible(lookup), seen);
     if (newest && lookup.position > 0 && !role.isReached(lookup.position)) {
-      if (acknowledgements.isFull) {
+      if (!role.deliverWhenReached(lookup.position, sink, operation.request, outcome)) {
         sink.deliver(operation.request, { kind: 'busy', cause: 'queue-operations', retryAfterMs: fullRetryMs });
-        return;
       }
-      acknowledgements.wait(lookup.position, sink, operation.request, outcome);
-      store.requestSync();
     } else {
       sink.deliver(operation.request, outcome);
     }

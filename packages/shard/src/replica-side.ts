@@ -4,31 +4,40 @@ import type {
   FollowRequest,
   FollowResponse,
   MemberRole,
+  Outcome,
   Position,
   ReaderState,
   SnapshotRequest,
   SnapshotResponse,
+  StoreId,
+  Timers,
 } from '@edis/core';
 import { EdisError, Staleness } from '@edis/core';
 import type { Logger } from '@edis/process';
-import type { MessageStream, ReplicationHandlers } from '@edis/rpc';
+import type { MessageStream, Network, ReplicationHandlers } from '@edis/rpc';
 import type { Store } from '@edis/store';
 import type { FollowTarget } from './following.ts';
 import { Following } from './following.ts';
 import type { ReadingRole } from './reader.ts';
+import type { ResultSink } from './result-sink.ts';
 
 export interface ReplicaSideParts {
   readonly store: Store;
   readonly node: string;
   readonly logger: Logger;
+  readonly network: Network;
+  readonly timers: Timers;
   readonly replicationDelayMs: number;
   readonly random: () => number;
   readonly monotonicMs: () => number;
+  readonly wallMs: () => number;
   /** Served reads before this start: it goes on serving what it has. */
   readonly serving: boolean;
   /** What its reads show moved, or its role changed. */
   readonly onShown: () => void;
   readonly onServing: () => void;
+  /** Whether the lease is granted that a beacon of that primary asks for. */
+  readonly onLease: (primary: StoreId, beacon: BeaconResponse) => boolean;
   readonly onSnapshot: () => void;
 }
 
@@ -44,8 +53,8 @@ export class ReplicaSide implements ReadingRole, ReplicationHandlers {
   readonly #staleness = new Staleness();
   readonly #state: ReplicaReaderState;
   #serving: boolean;
-  /** The newest `visible` of the primary that this follower heard of. */
-  #primaryVisible = 0;
+  /** The newest last entry of the primary that this follower heard of. */
+  #primaryLast = 0;
   #epoch = 0;
   /** Of the primary whose stream it followed last; 0: none yet. */
   #streamEpoch = 0;
@@ -64,12 +73,16 @@ export class ReplicaSide implements ReadingRole, ReplicationHandlers {
       store,
       node: parts.node,
       logger: parts.logger,
+      network: parts.network,
+      timers: parts.timers,
       random: parts.random,
       monotonicMs: parts.monotonicMs,
       replicationDelayMs: parts.replicationDelayMs,
+      onStamp: (stampMs) => this.#staleness.onStamp(stampMs, parts.wallMs()),
       onStream: (epoch) => this.#onStream(epoch),
       onShown: () => this.#onShown(),
-      onBeacon: (stampMs, visiblePosition) => this.#onBeacon(stampMs, visiblePosition),
+      onBeacon: (beacon, primary, isFollowing) => this.#onBeacon(beacon, primary, isFollowing),
+      onCut: () => this.#staleness.reset(store.visiblePosition),
       onSnapshot: () => {
         parts.onSnapshot();
         this.#staleness.reset(store.visiblePosition);
@@ -86,12 +99,18 @@ export class ReplicaSide implements ReadingRole, ReplicationHandlers {
     return this.#serving;
   }
 
+  /** It follows, and has shown what was visible when a beacon of the primary was sent. */
+  get isLevel(): boolean {
+    return this.stalenessMs < Number.MAX_SAFE_INTEGER;
+  }
+
   get stalenessMs(): number {
-    return this.#staleness.stalenessMs(this.#parts.monotonicMs());
+    const { monotonicMs, wallMs } = this.#parts;
+    return this.#staleness.stalenessMs(monotonicMs(), wallMs());
   }
 
   get lagEntries(): number {
-    return Math.max(0, this.#primaryVisible - this.#parts.store.visiblePosition);
+    return Math.max(0, this.#primaryLast - this.#parts.store.visiblePosition);
   }
 
   get epoch(): number {
@@ -107,9 +126,28 @@ export class ReplicaSide implements ReadingRole, ReplicationHandlers {
     return true;
   }
 
+  /** Nothing is waited for here. */
+  deliverWhenReached(_position: number, sink: ResultSink, request: number, outcome: Outcome): boolean {
+    sink.deliver(request, outcome);
+    return true;
+  }
+
   followTarget(target: FollowTarget): void {
     this.#epoch = Math.max(this.#epoch, target.epoch);
     this.#following.follow(target);
+  }
+
+  /** Takes in nothing, from nobody. Resolves when nothing of it is being changed any more. */
+  async pause(): Promise<void> {
+    this.#following.pause();
+    await this.#following.idle();
+  }
+
+  /** It was the primary: it has a whole copy, and what was shown is shown on. */
+  resume(epoch: number): void {
+    this.#serving = true;
+    this.#epoch = Math.max(this.#epoch, epoch);
+    this.#staleness.reset(this.#parts.store.visiblePosition);
   }
 
   onSynced(): void {
@@ -122,7 +160,12 @@ export class ReplicaSide implements ReadingRole, ReplicationHandlers {
 
   follow(stream: MessageStream<FollowResponse, FollowRequest>): void {
     stream.listen({ onMessage: () => {}, onClose: () => {} });
-    stream.send({ message: { kind: 'refused', cause: 'not-primary' }, epoch: this.#epoch, visiblePosition: 0 });
+    stream.send({
+      message: { kind: 'refused', cause: 'not-primary' },
+      epoch: this.#epoch,
+      visiblePosition: 0,
+      syncPosition: 0,
+    });
     stream.end();
   }
 
@@ -151,10 +194,16 @@ export class ReplicaSide implements ReadingRole, ReplicationHandlers {
     onShown();
   }
 
-  #onBeacon(stampMs: number, visiblePosition: number): void {
-    this.#primaryVisible = visiblePosition;
-    this.#staleness.onBeacon(stampMs, visiblePosition);
-    this.#updateServing();
+  #onBeacon(beacon: BeaconResponse, primary: StoreId, isFollowing: boolean): boolean {
+    const isGranted = this.#parts.onLease(primary, beacon);
+    // What a primary says that this member promised against, or one without a lease, is not known to be the newest; and
+    // before the logs have matched, its positions are not those of this log.
+    if (isGranted && isFollowing && beacon.stampMs > 0) {
+      this.#primaryLast = beacon.lastPosition;
+      this.#staleness.onBeacon(beacon.stampMs, beacon.lastPosition);
+      this.#updateServing();
+    }
+    return isGranted;
   }
 
   /** Level with a beacon once: the first copy is complete. */

@@ -1,6 +1,7 @@
 import type { EdisError, FollowOpen, FollowRequest, FollowResponse, SnapshotResponse } from '@edis/core';
+import { realTimers } from '@edis/process';
 import type { MessageStream, ReplicationHandlers } from '@edis/rpc';
-import { RpcChannel, RpcServer } from '@edis/rpc';
+import { grpcNetwork, RpcChannel, RpcServer } from '@edis/rpc';
 import type { Store, StoreOptions } from '@edis/store';
 import { FakeWorld } from '@edis/store/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -21,8 +22,9 @@ const patience = { timeout: 20_000, interval: 10 };
 const shortLog = { segmentBytes: 2000, retentionBytes: 0, retentionBytesMax: 0 };
 
 async function openPrimary(options: PrimaryBedOptions = {}): Promise<PrimaryBed> {
-  const bed = await PrimaryBed.open(options);
+  const bed = await PrimaryBed.open({ ...options, parts: { timers: realTimers, ...options.parts } });
   closers.push(async () => {
+    bed.side.abandon();
     bed.gate.open();
     await bed.store.close();
   });
@@ -76,14 +78,18 @@ class ReplicaBed {
       store,
       node: 'replica',
       logger: silent,
+      network: grpcNetwork,
+      timers: realTimers,
       replicationDelayMs: 0,
       random: () => 0,
       monotonicMs: () => performance.now() + this.aheadMs,
+      wallMs: () => performance.now() + this.aheadMs,
       serving: false,
       onShown: () => {},
       onServing: () => {
         this.servings += 1;
       },
+      onLease: (_primary, { leaseMs }) => leaseMs > 0,
       onSnapshot: () => {
         this.snapshots += 1;
       },
@@ -93,7 +99,7 @@ class ReplicaBed {
   }
 
   follow(address: string, epoch = 1): void {
-    this.side.followTarget({ address, epoch, shard: 's1', cluster: 'cluster-1' });
+    this.side.followTarget({ address, primary: 'store-1', epoch, shard: 's1', cluster: 'cluster-1' });
   }
 
   async close(): Promise<void> {
@@ -286,6 +292,47 @@ describe('a follower', () => {
     expect(replica.store.lookup(1, 'lost', 'newest').record).toBeUndefined();
   });
 
+  test('writes down what the primary lacks before a snapshot takes its place', async () => {
+    const { bed, replica, address } = await diverge(true);
+    const { disk } = replica.world;
+    const begin = replica.store.beginInstall.bind(replica.store);
+    const receipts: string[] = [];
+    replica.store.beginInstall = async (start) => {
+      for (const name of await disk.list('data/receipts'))
+        receipts.push(disk.bytesOf(`data/receipts/${name}`).toString());
+      return begin(start);
+    };
+    replica.follow(address, 2);
+    await vi.waitFor(() => expect(replica.snapshots).toBe(1), patience);
+    const lines = receipts.flatMap((text) => text.trim().split('\n'));
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { kind: 'put', key: 'lost', value: '1', epoch: 1 },
+      { kind: 'put', key: 'kept', value: '2', epoch: 1 },
+    ]);
+    // It is still there afterwards, and is not written again.
+    await replica.expectEqual(bed);
+    expect(await disk.list('data/receipts')).toHaveLength(receipts.length);
+  });
+
+  test('has no receipt of a log that only ends too early', async () => {
+    const bed = await openPrimary({ store: shortLog });
+    const { address, server } = await serve(bed.side);
+    const replica = await ReplicaBed.open();
+    await fill(bed, 5);
+    replica.follow(address);
+    await replica.levelWith(bed);
+    await server.close();
+    await vi.waitFor(() => expect(bed.side.followerCount).toBe(0), patience);
+    await fill(bed, 100);
+    await bed.store.flush();
+    await vi.waitFor(() => expect(bed.store.firstPosition).toBeGreaterThan(10), patience);
+    const again = await serve(bed.side);
+    replica.follow(again.address);
+    await vi.waitFor(() => expect(replica.snapshots).toBe(1), patience);
+    await replica.expectEqual(bed);
+    expect(await replica.world.disk.list('data/receipts')).toEqual([]);
+  });
+
   test('does not stand still for ever when its overlay is full of what is not visible yet', async () => {
     const bed = await openPrimary();
     const { address } = await serve(bed.side);
@@ -336,6 +383,39 @@ describe('a follower', () => {
     await server.close();
     await vi.waitFor(() => expect(replica.side.stalenessMs).toBeGreaterThan(400), patience);
     expect(replica.side.role).toBe('replica');
+  });
+
+  test('grants the lease also while it takes a snapshot, for its old state', async () => {
+    const bed = await openPrimary({ store: shortLog });
+    await fill(bed, 100);
+    await bed.store.flush();
+    await vi.waitFor(() => expect(bed.store.firstPosition).toBeGreaterThan(1), patience);
+    const { side } = bed;
+    const granted: number[] = [];
+    let snapshots = 0;
+    const { address } = await serve({
+      follow: (stream) => side.follow(stream),
+      // It never comes to its end.
+      snapshot: (stream) => {
+        snapshots += 1;
+        stream.listen({ onMessage: () => {}, onClose: () => {} });
+      },
+      beacon: (stream) => {
+        const ask = (): void => {
+          const number = granted.length + 1;
+          stream.send({ epoch: 1, since: 1, lastPosition: 0, stampMs: 1, leaseMs: 1000, number });
+        };
+        const onMessage = ({ granted: number }: { readonly granted: number }): void => {
+          if (number !== 0 && snapshots > 0) granted.push(number);
+          if (granted.length < 3) setImmediate(ask);
+        };
+        stream.listen({ onMessage, onClose: () => {} });
+      },
+    });
+    const replica = await ReplicaBed.open();
+    replica.follow(address);
+    await vi.waitFor(() => expect(granted).toHaveLength(3), patience);
+    expect([snapshots, replica.snapshots]).toEqual([1, 0]);
   });
 
   test('looks for the primary again when beacons stay unanswered on an open connection', async () => {
@@ -435,19 +515,15 @@ describe('a primary', () => {
     expect(bed.side.followerCount).toBe(0);
   });
 
-  test('refuses followers and beacons while it is not active, and so does a replica', async () => {
+  test('refuses followers once it is over, and so does a replica', async () => {
     const bed = await openPrimary();
     const { address } = await serve(bed.side);
     const follower = new RawFollower(address).open();
     await vi.waitFor(() => expect(bed.side.followerCount).toBe(1), patience);
-    const { store } = bed.store.identity;
-    const shape = { shard: 's1', members: [store], quorum: 1, configuredSize: 1, primaryEndpoints: [] };
-    bed.side.onConfiguration({ ...shape, epoch: 2, primary: 'another' });
+    bed.side.abandon();
     expect(bed.side.active).toBe(false);
     const refused = { kind: 'refused', cause: 'not-primary' };
     expect(await new RawFollower(address).open().ended()).toEqual(refused);
-    // Streams that are open learn it with the next thing that happens.
-    follower.acknowledge(1);
     expect(await follower.ended()).toEqual(refused);
     const replica = await ReplicaBed.open();
     const served = await serve(replica.side);

@@ -1,6 +1,6 @@
-import type { SnapshotOpen, SnapshotResponse } from '@edis/core';
+import type { SnapshotOpen, SnapshotResponse, Timers } from '@edis/core';
 import { EdisError } from '@edis/core';
-import type { RpcChannel } from '@edis/rpc';
+import type { NodeChannel } from '@edis/rpc';
 import type { SnapshotInstall, Store } from '@edis/store';
 
 /** Pages under way at once: enough to keep the sender busy while one is written. */
@@ -9,23 +9,33 @@ const pagesUnderWay = 4;
 /** A primary that sends nothing for that long is given up, and the snapshot begun anew. */
 const silenceMs = 30_000;
 
+export interface SnapshotErrand {
+  readonly channel: NodeChannel;
+  readonly store: Store;
+  readonly timers: Timers;
+  readonly open: SnapshotOpen;
+  /** Up to there the own log is the primary's; undefined: all of it, as far as it goes. */
+  readonly agreed: number | undefined;
+  readonly signal: AbortSignal;
+}
+
 /**
  * Takes a snapshot from the primary and installs it in place of the own state.
  *
  * Guarantees that the old state serves on until the new one is complete, checked and synced; a snapshot that breaks off
- * leaves nothing behind.
+ * leaves nothing behind, and one that has less than what both logs agree on is not taken.
  */
-export async function takeSnapshot(
-  channel: RpcChannel,
-  store: Store,
-  open: SnapshotOpen,
-  signal: AbortSignal,
-): Promise<void> {
-  const responses = new SnapshotStream(channel, open, signal);
+export async function takeSnapshot({ channel, store, timers, open, agreed, signal }: SnapshotErrand): Promise<void> {
+  const responses = new SnapshotStream(channel, timers, open, signal);
   let install: SnapshotInstall | undefined;
   try {
     const first = await responses.next();
     if (first.kind !== 'start') throw new EdisError('protocol', 'the snapshot did not begin with its start');
+    // Entries that this member acknowledged must not vanish because the sender shows less than it has.
+    const least = agreed ?? store.lastEntry.position;
+    if (first.position.position < least) {
+      throw new EdisError('unreachable', `the snapshot ends at ${first.position.position}, this log at ${least}`);
+    }
     install = await store.beginInstall(first);
     responses.grant(pagesUnderWay);
     let rowCount = 0;
@@ -51,11 +61,13 @@ export async function takeSnapshot(
 /** The responses as something to wait for; never holds more than the granted pages. */
 class SnapshotStream {
   readonly #stream;
+  readonly #timers: Timers;
   readonly #queue: SnapshotResponse[] = [];
   #ended: EdisError | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(channel: RpcChannel, open: SnapshotOpen, signal: AbortSignal) {
+  constructor(channel: NodeChannel, timers: Timers, open: SnapshotOpen, signal: AbortSignal) {
+    this.#timers = timers;
     this.#stream = channel.snapshot();
     this.#stream.listen({
       onMessage: (response) => {
@@ -89,15 +101,15 @@ class SnapshotStream {
   }
 
   async #change(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
+    let cancel: (() => void) | undefined;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
-      timer = setTimeout(() => {
+      cancel = this.#timers.after(silenceMs, () => {
         this.#ended = new EdisError('deadline', `no page of the snapshot came for ${silenceMs} ms`);
         resolve();
-      }, silenceMs);
+      });
     });
-    clearTimeout(timer);
+    cancel?.();
     this.#wake = undefined;
   }
 }

@@ -2,7 +2,8 @@ import { randomInt, randomUUID } from 'node:crypto';
 import type { NodeRole } from '@edis/core';
 import { EdisError } from '@edis/core';
 import type { Logger, RunningRole } from '@edis/process';
-import { hostIdentity, makeNodeName } from '@edis/process';
+import { hostIdentity, makeNodeName, realTimers } from '@edis/process';
+import { grpcNetwork } from '@edis/rpc';
 import type { StoreEnvironment } from '@edis/store';
 import { diskEnvironment, ephemeralEnvironment, ephemeralStoreSettings, Store } from '@edis/store';
 import { Member } from './member.ts';
@@ -26,6 +27,10 @@ export async function startMember(
     throw new EdisError('usage', 'where to keep the data? give --data DIR, or --ephemeral to keep it in memory only');
   }
   const store = await openStore(config, memory);
+  store.receipts.onWritten(({ path, operationCount }) => {
+    const text = 'receipt written: writes that the group never saw are discarded';
+    logger.warn({ event: 'receipt-written', path, operationCount }, text);
+  });
   const node = config.node ?? (store.identity.node || makeNodeName(role));
   const member = new Member(config, {
     role,
@@ -38,6 +43,8 @@ export async function startMember(
     wallMs: () => Date.now(),
     monotonicMs: () => performance.now(),
     random: () => Math.random(),
+    network: grpcNetwork,
+    timers: realTimers,
   });
   try {
     await store.saveIdentity({ node });

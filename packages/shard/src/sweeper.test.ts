@@ -1,5 +1,6 @@
 import type { EdisError } from '@edis/core';
 import { defaultKeyspaceSettings } from '@edis/core';
+import { realTimers } from '@edis/process';
 import { encodeKeyspaceValue } from '@edis/store';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ownOperation } from './keyspace-sync.ts';
@@ -26,6 +27,7 @@ async function open(options: PrimaryBedOptions = {}, parts: Partial<SweeperParts
   const errors: EdisError[] = [];
   const sweeper = new Sweeper({
     store: bed.store,
+    timers: realTimers,
     overlayBytesMax: 64 * 1024 * 1024,
     active: () => bed.side.active,
     log: (operations) => bed.side.writer.log(operations),
@@ -91,6 +93,36 @@ describe('the sweep', () => {
     expect(bed.store.recordCount).toBe(4);
   });
 
+  test('opens the view only when a deadline may have come', async () => {
+    const { bed, sweeper } = await open();
+    let opened = 0;
+    const openView = bed.store.openView.bind(bed.store);
+    bed.store.openView = (position) => {
+      opened += 1;
+      return openView(position);
+    };
+    const looks = async (): Promise<number> => {
+      const before = opened;
+      await sweeper.sweep();
+      return opened - before;
+    };
+    await bed.settle(put('a', '1'));
+    await bed.store.flush();
+    expect([await looks(), await looks()]).toEqual([1, 0]);
+    await bed.settle({ ...put('b', '1'), ttlMs: 50 });
+    await bed.settle({ ...put('c', '1'), ttlMs: 90 });
+    await bed.store.flush();
+    expect(await looks()).toBe(0);
+    bed.wallMs += 50;
+    expect(await looks()).toBe(1);
+    expect([bed.valueOf('b'), bed.valueOf('c')]).toEqual([undefined, '1']);
+    // The first look finds nothing more, and when there will be something.
+    expect([await looks(), await looks()]).toEqual([1, 0]);
+    bed.wallMs += 40;
+    await sweeper.sweep();
+    expect(bed.valueOf('c')).toBeUndefined();
+  });
+
   test('follows a deadline that was moved', async () => {
     const { bed, sweeper } = await open();
     await bed.settle({ ...put('a', '1'), ttlMs: 50 });
@@ -129,6 +161,7 @@ describe('the sweep', () => {
     bed.wallMs += 10;
     const crowded = new Sweeper({
       store: bed.store,
+      timers: realTimers,
       get overlayBytesMax() {
         return overlayBytesMax;
       },

@@ -1,4 +1,4 @@
-import type { ByteString } from '@edis/core';
+import type { ByteString, Timers } from '@edis/core';
 import { EdisError, isExpired, slotOf } from '@edis/core';
 import type { LoggedOperation, Lookup, Store, ViewReader } from '@edis/store';
 import { ownOperation } from './keyspace-sync.ts';
@@ -20,6 +20,7 @@ const crowdedPassMs = 50;
 
 export interface SweeperParts {
   readonly store: Store;
+  readonly timers: Timers;
   readonly overlayBytesMax: number;
   readonly active: () => boolean;
   /** Logs operations of the shard's own; undefined: not now. */
@@ -46,11 +47,13 @@ interface Removal {
  */
 export class Sweeper {
   readonly #parts: SweeperParts;
-  #timer: NodeJS.Timeout | undefined;
+  #cancelWait: (() => void) | undefined;
   #running: Promise<void> | undefined;
   #stopped = false;
   /** The newest entry of its own: the view must have it before it is asked again. */
   #position = 0;
+  /** The earliest deadline when the view was looked at last; 0: it must be looked at. Infinity: it had none. */
+  #nextDeadlineMs = 0;
 
   constructor(parts: SweeperParts) {
     this.#parts = parts;
@@ -63,15 +66,13 @@ export class Sweeper {
   /** Ends after the turn that runs. Idempotent. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearTimeout(this.#timer);
+    this.#cancelWait?.();
     await this.#running;
   }
 
   #wait(delayMs: number): void {
     if (this.#stopped) return;
-    this.#timer = setTimeout(() => this.#begin(), delayMs);
-    // A process that has nothing else to do ends.
-    this.#timer.unref();
+    this.#cancelWait = this.#parts.timers.after(delayMs, () => this.#begin());
   }
 
   #begin(): void {
@@ -93,10 +94,14 @@ export class Sweeper {
     const { store, active } = this.#parts;
     if (!active()) return idlePassMs;
     if (this.#isCrowded()) return crowdedPassMs;
+    if (!this.#isDue()) return idlePassMs;
+    this.#nextDeadlineMs = 0;
+    store.deadlines.clear();
     const view = await store.openView(Math.max(this.#position, store.viewPosition));
     let removals: readonly Removal[];
     try {
       removals = await this.#find(view);
+      if (removals.length === 0) this.#nextDeadlineMs = await firstDeadline(view);
     } finally {
       await view.close();
     }
@@ -107,6 +112,15 @@ export class Sweeper {
       this.#remove(removals.slice(from, from + removalsPerTurn));
     }
     return removals.length < removalsPerPass ? idlePassMs : 0;
+  }
+
+  /** Whether the view may have something to remove. To open it costs far more than to know that it has not. */
+  #isDue(): boolean {
+    const { store, wallMs } = this.#parts;
+    return (
+      Math.min(this.#nextDeadlineMs, store.deadlines.earliestMs) <= wallMs() ||
+      store.keyspaceStats().some(({ keyspace }) => store.keyspaces.get(keyspace)?.dropped === true)
+    );
   }
 
   #isCrowded(): boolean {
@@ -159,6 +173,12 @@ export class Sweeper {
       return undefined;
     }
   }
+}
+
+/** Infinity: there is none. */
+async function firstDeadline(view: ViewReader): Promise<number> {
+  const [first] = await view.expiring(Number.MAX_SAFE_INTEGER - 1, 1);
+  return first?.expiresAtMs ?? Number.POSITIVE_INFINITY;
 }
 
 /** Others have their turn first. */

@@ -1,14 +1,12 @@
-import type { EdisError, Outcome, VisibleWatermark } from '@edis/core';
-import type { Store } from '@edis/store';
-import type { Acknowledgements } from './acknowledgements.ts';
+import type { Ack, Outcome, VisibleWatermark } from '@edis/core';
 import type { ResultSink } from './result-sink.ts';
-import type { QueuedItem, QueuedWrite } from './write-item.ts';
-import { ownEntry } from './write-item.ts';
+import type { Safety } from './safety.ts';
+import type { QueuedItem } from './write-item.ts';
+import { ownEntry, QueuedAtomic } from './write-item.ts';
 
 export interface WriteAnswersParts {
-  readonly store: Store;
   readonly watermark: VisibleWatermark;
-  readonly acknowledgements: Acknowledgements;
+  readonly safety: Safety;
 }
 
 /**
@@ -28,49 +26,67 @@ export class WriteAnswers {
     this.#flush.add(item.source.sink);
   }
 
-  /** Once the entry at `position` has reached its ack; 0: now. */
-  after(item: QueuedItem, outcome: Outcome, position: number): void {
-    const { store, watermark } = this.#parts;
-    const mustSync = item.ack !== 'memory' && position > store.syncedPosition;
-    if (position === 0 || (!mustSync && watermark.isReached(position))) this.now(item, outcome);
-    else this.#synced(item, outcome, position);
+  /** Nothing was written: once the entry at `seen`, the newest that it looked at, has reached its ack; 0: now. */
+  unwritten(item: QueuedItem, outcome: Outcome, seen: number): void {
+    this.#after(item, outcome, seen, this.#levelOf(item));
   }
 
-  /** Once it is in the entry at `position`. */
-  logged(write: QueuedWrite, outcome: Outcome, position: number): void {
-    const { ack, observed } = write;
-    this.after(write, outcome, ack === 'memory' && observed !== ownEntry ? observed : position);
+  /** Once it, in the entry at `position`, and what it looked at have reached their acks. */
+  logged(item: QueuedItem, outcome: Outcome, position: number): void {
+    const { ack, observed } = item;
+    const at = ack === 'memory' && observed !== ownEntry ? observed : position;
+    this.#after(item, outcome, at, this.#levelOf(item));
+  }
+
+  /** What looked at an entry that waits for the quorum waits for it, too: a sync says nothing about that one. */
+  #levelOf(item: QueuedItem): Ack {
+    const { watermark } = this.#parts;
+    const sawUnsafe =
+      item instanceof QueuedAtomic ? item.sawUnsafe : item.observed > 0 && watermark.waitsForQuorum(item.observed);
+    return sawUnsafe ? 'quorum' : item.ack;
+  }
+
+  #after(item: QueuedItem, outcome: Outcome, position: number, level: Ack): void {
+    const { safety } = this.#parts;
+    if (safety.mustWait(level, position)) this.#wait(item, outcome, position, level);
+    else this.now(item, outcome);
+  }
+
+  #wait(item: QueuedItem, outcome: Outcome, position: number, level: Ack): void {
+    const { sink } = item.source;
+    this.#parts.safety.wait(level, position, sink, item.operation.request, outcome);
+    this.#flush.add(sink);
   }
 
   /**
-   * The first attempt may have looked at a `disk` write: below `visible` all that it can have seen has reached its ack,
-   * above it only a sync says so.
+   * The first attempt may have looked at a write that is not safe: below `visible` all that it can have seen has
+   * reached its ack, above it only the sync or the quorum of its own entry says so.
    */
   remembered(item: QueuedItem, outcome: Outcome, position: number): void {
-    const { store, watermark } = this.#parts;
-    const reached = item.ack === 'memory' ? watermark.visible : store.syncedPosition;
-    if (position <= reached) this.now(item, outcome);
-    else this.#synced(item, outcome, position);
+    const { watermark } = this.#parts;
+    let level = item.ack;
+    if (watermark.hasUnsafe(position)) level = 'quorum';
+    else if (level === 'memory' && position > watermark.visible) level = 'disk';
+    this.#after(item, outcome, position, level);
   }
 
-  /** When a sync has covered `position`. */
-  #synced(item: QueuedItem, outcome: Outcome, position: number): void {
-    const { sink } = item.source;
-    this.#parts.acknowledgements.wait(position, sink, item.operation.request, outcome);
-    this.#flush.add(sink);
-    this.#parts.store.requestSync();
+  /** Log, quorum or lease moved on. */
+  release(): void {
+    this.#parts.safety.release((sink) => this.#flush.add(sink));
+    this.flush();
   }
 
-  /** A group sync returned. */
-  onSynced(position: number): void {
-    this.#parts.acknowledgements.release(position, (sink) => this.#flush.add(sink));
+  /** The members that are left are too few for what `quorum` means. */
+  giveUpQuorum(): void {
+    const outcome: Outcome = { kind: 'unavailable', message: 'the quorum was lost while it was waited for' };
+    this.#parts.safety.giveUpQuorum(outcome, (sink) => this.#flush.add(sink));
     this.flush();
   }
 
   /** Whoever waits, or comes later, is told that the outcome is unknown. */
-  fail(error: EdisError): Outcome {
-    const outcome: Outcome = { kind: 'unavailable', message: error.message };
-    this.#parts.acknowledgements.fail(outcome, (sink) => this.#flush.add(sink));
+  fail(message: string): Outcome {
+    const outcome: Outcome = { kind: 'unavailable', message };
+    this.#parts.safety.fail(outcome, (sink) => this.#flush.add(sink));
     return outcome;
   }
 

@@ -81,8 +81,9 @@ export class WriteBatch {
       const resolution = resolver.resolve(write, settings, nowMs);
       if (resolution.kind === 'refused') return resolution.outcome;
       item.seen = Math.max(item.seen, resolution.seen);
-      // A sync that covers the newest that is not safe yet covers all of them.
+      // What makes the newest safe that is not safe yet makes all of them safe, on the quorum if one of them needs it.
       if (!watermark.isReached(resolution.seen)) item.observed = Math.max(item.observed, resolution.seen);
+      item.sawUnsafe ||= watermark.waitsForQuorum(resolution.seen);
       if (resolution.kind === 'decided') {
         write.become(resolution.write);
         item.logged.push(write);

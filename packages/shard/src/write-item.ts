@@ -106,6 +106,8 @@ export class QueuedAtomic {
   /** Positions of the newest entry that it looked at, and of the newest that has not reached its ack; 0: none. */
   seen = 0;
   observed = 0;
+  /** Something that it looked at waits for the quorum. */
+  sawUnsafe = false;
   /** By place; undefined: not logged. */
   readonly #outcomes: (Outcome | undefined)[];
   #outcomeCount = 0;

@@ -138,6 +138,17 @@ describe('a deadline', () => {
     expect(deadlineIn(bed, 'a')).toBeUndefined();
   });
 
+  test('that a put names is kept as it is, and one that has passed writes nothing', async () => {
+    const bed = await open();
+    expect(await bed.settle({ ...put('a', '1'), expiresAtMs: bed.wallMs + 40 })).toMatchObject({ kind: 'put' });
+    expect(deadlineIn(bed, 'a')).toBe(40);
+    for (const condition of [undefined, { kind: 'absent' } as const]) {
+      const late = { ...put('b', '1', { condition }), expiresAtMs: bed.wallMs };
+      expect(await bed.settle(late)).toMatchObject({ kind: 'invalid', cause: 'deadline-passed' });
+    }
+    expect(bed.store.lookup(1, 'b', 'newest').record).toBeUndefined();
+  });
+
   test('is set, moved and removed by expire, and a put without one has none', async () => {
     const bed = await open();
     await bed.settle({ ...put('a', '1'), ttlMs: 100 });

@@ -65,7 +65,10 @@ export class WriteResolver {
     const { operation } = write;
     const fault = checkInKeyspace(operation, settings);
     if (fault !== undefined) return { kind: 'invalid', fault };
-    if (operation.kind === 'put') write.expiresAtMs = deadlineOf(operation.ttlMs, nowMs, settings);
+    if (operation.kind !== 'put') return undefined;
+    const deadline = deadlineOf(operation, nowMs, settings);
+    if (typeof deadline !== 'number') return { kind: 'invalid', fault: deadline };
+    write.expiresAtMs = deadline;
     return undefined;
   }
 

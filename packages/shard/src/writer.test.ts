@@ -135,7 +135,7 @@ describe('an acknowledgement', () => {
     await turns();
     expect(later.map((request) => bed.sink.of(request)?.kind)).toEqual(['unavailable', 'unavailable', 'unavailable']);
     const late = new RecordingSink();
-    bed.acknowledgements.wait(99, late, 7, { kind: 'not-found', position: 99 });
+    bed.side.deliverWhenReached(99, late, 7, { kind: 'not-found', position: 99 });
     late.flush();
     expect(late.of(7)?.kind).toBe('unavailable');
     expect(bed.side.writer.idle).toBe(true);
@@ -189,7 +189,7 @@ describe('an acknowledgement', () => {
     expect(bed.sink.of(second)).toMatchObject({ existed: false });
   });
 
-  test('of quorum is refused while a shard has one member', async () => {
+  test('of quorum is refused while a shard of two has one member', async () => {
     const bed = await open();
     const before = bed.store.lastEntry.position;
     expect(await bed.settle(put('a', '1', { ack: 'quorum' }))).toEqual({ kind: 'no-quorum', members: 1, needed: 2 });

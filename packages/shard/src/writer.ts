@@ -1,4 +1,5 @@
 import type {
+  Ack,
   Admission,
   AtomicOperation,
   BatchRequest,
@@ -6,16 +7,23 @@ import type {
   ByteString,
   HybridClock,
   KeyspaceSettings,
+  LeadingGroup,
   Outcome,
-  Primary,
   SingleWriteOperation,
   VisibleWatermark,
 } from '@edis/core';
-import { defaultKeyspaceSettings, EdisError, outcomeOfUnwritten, outcomeOfWrite, unreachable } from '@edis/core';
+import {
+  defaultKeyspaceSettings,
+  EdisError,
+  outcomeOfUnwritten,
+  outcomeOfWrite,
+  quorumOf,
+  unreachable,
+} from '@edis/core';
 import type { EncodedEntry, LoggedOperation, Store } from '@edis/store';
-import type { Acknowledgements } from './acknowledgements.ts';
 import type { Counters } from './counters.ts';
 import type { BatchOrigin } from './result-sink.ts';
+import type { Safety } from './safety.ts';
 import { WriteAnswers } from './write-answers.ts';
 import { WriteBatch } from './write-batch.ts';
 import { WriteGroup } from './write-group.ts';
@@ -29,11 +37,13 @@ const fewClients = 4;
 
 export interface WriterParts {
   readonly store: Store;
-  readonly primary: Primary;
+  readonly group: LeadingGroup;
+  /** It leads, takes writes, and holds its lease in this moment. */
+  readonly mayWrite: () => boolean;
   readonly clock: HybridClock;
   readonly watermark: VisibleWatermark;
   readonly admission: Admission;
-  readonly acknowledgements: Acknowledgements;
+  readonly safety: Safety;
   readonly counters: Counters;
   readonly wallMs: () => number;
   readonly monotonicMs: () => number;
@@ -105,9 +115,9 @@ export class Writer {
   }
 
   #enter({ sink }: BatchOrigin, bytes: number): Outcome | undefined {
-    const { primary, admission, counters } = this.#parts;
+    const { group, admission, counters } = this.#parts;
     if (this.#failure !== undefined) return this.#failure;
-    if (!primary.active || this.#stopped) return { kind: 'not-primary', epoch: primary.epoch };
+    if (this.#stopped || group.state.kind === 'opening') return this.#notPrimary();
     const cause = this.#fullCause() ?? admission.enter(sink.share, bytes);
     if (cause === undefined) return undefined;
     counters.busy += 1;
@@ -115,9 +125,9 @@ export class Writer {
   }
 
   #fullCause(): BusyCause | undefined {
-    const { store, acknowledgements } = this.#parts;
+    const { store, safety } = this.#parts;
     if (!store.hasRoom()) return 'overlay';
-    return acknowledgements.isFull ? 'queue-operations' : undefined;
+    return safety.isFull ? 'queue-operations' : undefined;
   }
 
   /**
@@ -125,11 +135,11 @@ export class Writer {
    * Undefined when this is not the time: the shard does not write now.
    */
   log(operations: readonly LoggedOperation[]): number | undefined {
-    if (this.#failure !== undefined || !this.#parts.primary.active || this.#stopped) return undefined;
+    if (this.#failure !== undefined || this.#stopped || !this.#parts.mayWrite()) return undefined;
     const { clock, wallMs } = this.#parts;
     const timestamp = clock.take(operations.length, wallMs());
     try {
-      return this.#append(operations, timestamp, new Map(), false);
+      return this.#append(operations, timestamp, new Map(), 'memory');
     } catch (caught) {
       // The store has told its listeners; whoever logs for itself has nobody to answer.
       if (this.#parts.store.failure === undefined) throw caught;
@@ -146,20 +156,45 @@ export class Writer {
 
   /** No write waits for its group or for its sync. */
   get idle(): boolean {
-    return this.#queue.length === 0 && this.#parts.acknowledgements.size === 0;
+    return this.#queue.length === 0 && this.#parts.safety.size === 0;
   }
 
-  /** A group sync returned. */
-  onSynced(position: number): void {
-    this.#answers.onSynced(position);
+  /** The log is safer than it was, or the lease is held again. */
+  onProgress(): void {
+    this.#answers.release();
+    if (this.#queue.length > 0) this.#schedule();
+  }
+
+  /** The members that are left are too few for `quorum` writes. */
+  giveUpQuorum(): void {
+    this.#answers.giveUpQuorum();
   }
 
   /** The store failed: nothing more is written, and who waits is told that the outcome is unknown. */
   onFailed(error: EdisError): void {
-    const outcome = this.#answers.fail(error);
+    const outcome = this.#answers.fail(error.message);
     this.#failure = outcome;
-    for (const item of this.#queue.splice(0)) this.#answers.now(item, outcome);
+    this.#answerQueue(outcome);
+  }
+
+  /** Another one is the primary now, or will be: what was logged may or may not survive, what was not goes there. */
+  abandon(): void {
+    this.#stopped = true;
+    this.#answers.fail('this node is the primary no longer');
+    this.#answerQueue(this.#notPrimary());
+  }
+
+  #answerQueue(outcome: Outcome): void {
+    const { admission } = this.#parts;
+    for (const item of this.#queue.splice(0)) {
+      admission.leave(item.source.sink.share, item.bytes);
+      this.#answers.now(item, outcome);
+    }
     this.#answers.flush();
+  }
+
+  #notPrimary(): Outcome {
+    return { kind: 'not-primary', epoch: this.#parts.group.configuration.epoch };
   }
 
   /**
@@ -177,6 +212,8 @@ export class Writer {
 
   #commitTurn(): void {
     this.#scheduled = false;
+    // Without its lease, or while it hands over, what was taken waits: for `onProgress`, or for the next primary.
+    if (!this.#parts.mayWrite()) return;
     const queue = this.#queue;
     this.#queue = [];
     this.#nowMs = this.#parts.wallMs();
@@ -199,9 +236,10 @@ export class Writer {
       if (this.#group.sequenceOf(client) >= sequence) this.#closeGroup();
       if (this.#isSettled(item)) return;
     }
-    if (item.ack === 'quorum') {
-      // Until membership changes exist a shard has one member, and a quorum of its configured size is more.
-      this.#answers.now(item, { kind: 'no-quorum', members: 1, needed: 2 });
+    const { group } = this.#parts;
+    if (item.ack === 'quorum' && !group.hasQuorum) {
+      const { members, configuredSize } = group.configuration;
+      this.#answers.now(item, { kind: 'no-quorum', members: members.length, needed: quorumOf(configuredSize) });
       return;
     }
     const settings = this.#resolver.settingsOf(item.operation.keyspace);
@@ -222,7 +260,10 @@ export class Writer {
     const { counters } = this.#parts;
     if (settlement.kind === 'repeated') {
       counters.repeated += 1;
-      this.#answers.remembered(item, settlement.outcome, settlement.position);
+      if (item.ack === 'quorum' && !this.#parts.group.hasQuorum) {
+        // What was written is on fewer stores than its writer asks for, and the members that are left can not tell.
+        this.#answers.now(item, { kind: 'unavailable', message: 'the shard has too few members for a quorum' });
+      } else this.#answers.remembered(item, settlement.outcome, settlement.position);
     } else {
       if (settlement.outcome.kind === 'busy') counters.busy += 1;
       this.#answers.now(item, settlement.outcome);
@@ -234,7 +275,7 @@ export class Writer {
     const { operation } = write;
     if (operation.kind === 'put' && operation.condition === undefined) {
       // Nearly all writes are this: nothing to look at, nothing to work out.
-      if (operation.ttlMs !== 0 || settings !== defaultKeyspaceSettings) {
+      if (operation.ttlMs !== 0 || operation.expiresAtMs !== 0 || settings !== defaultKeyspaceSettings) {
         const unwritten = this.#resolver.preparePut(write, settings, this.#nowMs);
         if (unwritten !== undefined) {
           this.#answers.now(write, outcomeOfUnwritten(unwritten, 0));
@@ -252,7 +293,7 @@ export class Writer {
         return false;
       case 'unwritten': {
         const position = Math.max(resolution.seen, this.#parts.watermark.visible);
-        this.#answers.after(write, outcomeOfUnwritten(resolution.decision, position), resolution.seen);
+        this.#answers.unwritten(write, outcomeOfUnwritten(resolution.decision, position), resolution.seen);
         return false;
       }
       case 'decided':
@@ -269,7 +310,7 @@ export class Writer {
     const resolution = this.#batch.take(item, settings, this.#nowMs);
     if (resolution.kind === 'grouped') return true;
     if (resolution.outcome.kind === 'busy') this.#parts.counters.busy += 1;
-    this.#answers.after(item, resolution.outcome, resolution.seen);
+    this.#answers.unwritten(item, resolution.outcome, resolution.seen);
     return false;
   }
 
@@ -280,10 +321,10 @@ export class Writer {
     const { clock, wallMs } = this.#parts;
     const timestamp = clock.take(group.length, wallMs());
     const completed = new Map<ByteString, number>();
-    let needsSync = false;
+    let highest: Ack = 'memory';
     let batch: BatchRequest | undefined;
     for (const { source, ack } of group) {
-      if (ack !== 'memory') needsSync = true;
+      if (ack === 'quorum' || (ack === 'disk' && highest === 'memory')) highest = ack;
       if (source.batch === batch) continue;
       batch = source.batch;
       const { client, completedBelow } = batch;
@@ -291,7 +332,7 @@ export class Writer {
     }
     let position: number;
     try {
-      position = this.#append(group, timestamp, completed, needsSync);
+      position = this.#append(group, timestamp, completed, highest);
     } catch (caught) {
       const outcome: Outcome = { kind: 'unavailable', message: EdisError.from(caught).message };
       for (const write of group) {
@@ -307,13 +348,17 @@ export class Writer {
     operations: readonly LoggedOperation[],
     timestamp: number,
     completed: ReadonlyMap<ByteString, number>,
-    needsSync: boolean,
+    ack: Ack,
   ): number {
-    const { store, primary, watermark, onAppended } = this.#parts;
+    const { store, group, watermark, monotonicMs, onAppended } = this.#parts;
     const position = store.lastEntry.position + 1;
-    const encoded = store.append({ position, epoch: primary.epoch, timestamp, operations, completed });
-    watermark.onAppended(position, needsSync);
-    if (needsSync) store.requestSync();
+    const encoded = store.append({ position, epoch: group.since, timestamp, operations, completed });
+    watermark.onAppended(position, ack);
+    if (ack === 'quorum') group.onQuorumWanted(position);
+    if (ack !== 'memory') {
+      group.onSyncWanted(monotonicMs());
+      store.requestSync();
+    }
     onAppended(position, encoded);
     return position;
   }
@@ -325,9 +370,7 @@ export class Writer {
       const outcome = outcomeOfWrite(write, version, position);
       const { atomic } = write;
       if (atomic === undefined) this.#answers.logged(write, outcome, position);
-      else if (atomic.note(write.index, outcome)) {
-        this.#answers.after(atomic, atomic.outcome(position), atomic.ack === 'memory' ? atomic.observed : position);
-      }
+      else if (atomic.note(write.index, outcome)) this.#answers.logged(atomic, atomic.outcome(position), position);
       version += 1;
     }
   }

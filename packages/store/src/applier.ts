@@ -1,6 +1,7 @@
 import type { ByteString, EpochTable, KeyspaceStats, OperationIds } from '@edis/core';
 import { EdisError } from '@edis/core';
 import { clientRowKey, encodeClientRow } from './client-row.ts';
+import type { DeadlineSign } from './deadline-sign.ts';
 import type { DerivedRows } from './derived-rows.ts';
 import type { DigestTable } from './digest-table.ts';
 import { entriesToFold, planTurns, writesPerTurn } from './fold-plan.ts';
@@ -33,6 +34,7 @@ export interface ApplierOptions {
   readonly cache: RecordCache;
   readonly digests: DigestTable;
   readonly derived: DerivedRows;
+  readonly deadlines: DeadlineSign;
   readonly keyspaces: KeyspaceTable;
   readonly operationIds: OperationIds;
   readonly epochs: () => EpochTable;
@@ -151,6 +153,7 @@ export class Applier {
     this.#syncedPosition = state.position;
     this.#bytesSinceSync = 0;
     this.#options.digests.reset(state.recordCount === 0);
+    this.#options.deadlines.onReplaced();
     this.#settleWaiters();
   }
 
@@ -221,6 +224,7 @@ export class Applier {
     const sync = this.#syncWanted || this.#bytesSinceSync >= this.#options.syncEveryBytes;
     if (sync) this.#syncWanted = false;
     await batch.write(sync);
+    this.#options.deadlines.onWritten();
     this.#state = state;
     this.#sums = sums;
     this.#options.keyspaces.fold(newest.position, forgotten);

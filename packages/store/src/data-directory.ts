@@ -25,6 +25,10 @@ export interface StoreIdentity {
   readonly topology: Topology | undefined;
   /** It has a whole copy and has served reads. */
   readonly serving: boolean;
+  /** The highest epoch that it promised: nothing of a lower one is taken in. 0: none. */
+  readonly promisedEpoch: number;
+  /** The highest number of an active info that it was registered with: one with a lower has been replaced. */
+  readonly infoFencing: number;
 }
 
 /** What the opener knows to be right; a directory that says otherwise is refused. */
@@ -78,6 +82,8 @@ export class DataDirectory {
       configuration: undefined,
       topology: undefined,
       serving: false,
+      promisedEpoch: 0,
+      infoFencing: 0,
     };
     const directory = new DataDirectory(path, disk, identity);
     await directory.save({});
@@ -195,10 +201,29 @@ function parseIdentity(path: string, text: string): StoreIdentity {
     cluster: parsed.cluster,
     shard: parsed.shard,
     node: parsed.node,
-    configuration: parsed.configuration ?? undefined,
-    topology: parsed.topology ?? undefined,
+    configuration: completeConfiguration(parsed.configuration),
+    topology: completeTopology(parsed.topology),
     serving: parsed.serving === true,
+    promisedEpoch: countOf(parsed.promisedEpoch),
+    infoFencing: countOf(parsed.infoFencing),
   };
+}
+
+/** One that was written before primaries could change lacks two fields; it then had no lease, and one epoch. */
+function completeConfiguration(known: Configuration | undefined): Configuration | undefined {
+  if (known === undefined) return undefined;
+  return { ...known, primarySince: known.primarySince ?? known.epoch, leaseMs: known.leaseMs ?? 0 };
+}
+
+/** One that was written before members were told apart lacks the voters, which no node asks for. */
+function completeTopology(known: Topology | undefined): Topology | undefined {
+  if (known === undefined || known === null) return undefined;
+  return { ...known, shards: known.shards.map((shard) => ({ ...shard, voters: shard.voters ?? [] })) };
+}
+
+/** Of a directory that an earlier version wrote it is absent. */
+function countOf(stored: number): number {
+  return Number.isSafeInteger(stored) ? stored : 0;
 }
 
 function isIdentity(parsed: object): parsed is StoreIdentity {

@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import type { IndexKind, KeyspaceSettings } from '@edis/core';
 import './buffer-methods.ts';
+import type { DeadlineSign } from './deadline-sign.ts';
 import { expiryHeadBytes, expiryPrefix, writeExpiryHead } from './expiry-row.ts';
 import {
   escapedBytesMax,
@@ -59,14 +60,19 @@ interface FieldKinds {
 
 export class DerivedRows {
   readonly #keyspaces: () => ReadonlyMap<number, StoredKeyspace>;
+  readonly #deadlines: DeadlineSign | undefined;
   readonly #fieldKinds = new Map<number, FieldKinds>();
   #scratch = Buffer.allocUnsafeSlow(initialScratchBytes);
   readonly #before: number[] = [];
   readonly #after: number[] = [];
 
-  /** @param keyspaces records of others are not indexed */
-  constructor(keyspaces: () => ReadonlyMap<number, StoredKeyspace>) {
+  /**
+   * @param keyspaces records of others are not indexed
+   * @param deadlines learns of the deadlines that get rows; undefined: nobody asks
+   */
+  constructor(keyspaces: () => ReadonlyMap<number, StoredKeyspace>, deadlines?: DeadlineSign) {
     this.#keyspaces = keyspaces;
+    this.#deadlines = deadlines;
   }
 
   /** One of the two may be undefined: there was, or is, no record. */
@@ -75,7 +81,10 @@ export class DerivedRows {
     const expiresAfter = after?.expiresAtMs ?? 0;
     if (expiredBefore !== expiresAfter) {
       if (expiredBefore !== 0) changes.delete(this.#scratch.subarray(0, this.#writeExpiryKey(key, expiredBefore)));
-      if (expiresAfter !== 0) this.#finish(this.#writeExpiryKey(key, expiresAfter), undefined, 0, 0, changes);
+      if (expiresAfter !== 0) {
+        this.#finish(this.#writeExpiryKey(key, expiresAfter), undefined, 0, 0, changes);
+        this.#deadlines?.note(expiresAfter);
+      }
     }
     const settings = this.#keyspaces().get(key.keyspace)?.settings;
     if (settings === undefined) return;

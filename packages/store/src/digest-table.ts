@@ -18,7 +18,7 @@ import type { RecordKey } from './stored-record.ts';
  * idle process does not run.
  */
 /** Digests of 1.5 million records. */
-export const digestBytesMax: number = 56 * 1024 * 1024;
+const digestBytesMax = 56 * 1024 * 1024;
 /** Bits of the hash that name the part. */
 const partBits = 4;
 /** A table that can not have more slots than this has one part. */
@@ -56,6 +56,11 @@ export class DigestTable implements Digest {
     );
     this.#seed = seed | 0;
     this.#complete = complete;
+  }
+
+  /** The table of a store. Nobody who chooses keys knows its id. */
+  static of(storeId: string, complete: boolean): DigestTable {
+    return new DigestTable(digestBytesMax, idHash(storeId), complete);
   }
 
   /** Whether a record that is not in the table is not in the view either. */

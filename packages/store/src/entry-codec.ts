@@ -2,7 +2,7 @@ import type { ByteString, Bytes, EdisError, Metadata, RememberedKind } from '@ed
 import { unreachable } from '@edis/core';
 import { decodeKeyspaceValue } from './keyspace-value.ts';
 import type { Entry, LoggedKind, LoggedOperation } from './logged-operation.ts';
-import { decodeMetadata, encodeMetadata } from './metadata-codec.ts';
+import { decodeMetadata, metadataSize, writeMetadata } from './metadata-codec.ts';
 import { maxStringValueBytes } from './stored-record.ts';
 import { byteLength, readUint64, writeBytes, writeUint64 } from './wire.ts';
 
@@ -103,26 +103,19 @@ function indexClients(entry: Entry): Map<ByteString, number> | undefined {
 interface Plan {
   readonly size: number;
   readonly clients: Map<ByteString, number> | undefined;
-  /** Encoded metadata of the operations that have some, in their order. */
-  readonly metadata: readonly Uint8Array[];
 }
 
 function planEntry(entry: Entry): Plan {
   const clients = indexClients(entry);
-  const metadata: Uint8Array[] = [];
   let size = bodyHeadBytes + (clients === undefined ? 0 : clients.size * clientBytes);
   for (const operation of entry.operations) {
     size += operationHeadBytes + valueLengthBytes + operation.key.length + byteLength(operation.value);
     if (operation.client !== '') size += 8;
     if (operation.expiresAtMs !== 0) size += 8;
     if (operation.answer !== 0n) size += 8;
-    if (operation.metadata !== undefined) {
-      const encoded = encodeMetadata(operation.metadata);
-      metadata.push(encoded);
-      size += 4 + encoded.length;
-    }
+    if (operation.metadata !== undefined) size += 4 + metadataSize(operation.metadata);
   }
-  return { size, clients, metadata };
+  return { size, clients };
 }
 
 function writeOperation(
@@ -131,8 +124,8 @@ function writeOperation(
   start: number,
   operation: LoggedOperation,
   clientIndex: number,
-  metadata: Uint8Array | undefined,
 ): number {
+  const { metadata } = operation;
   let at = start;
   const valueLength = byteLength(operation.value);
   const hasAnswer = operation.answer !== 0n;
@@ -162,18 +155,19 @@ function writeOperation(
   }
   view.setUint32(at, valueLength, true);
   at += 4;
-  if (metadata !== undefined) {
-    view.setUint32(at, metadata.length, true);
-    at += 4;
-  }
+  const metadataLengthAt = at;
+  if (metadata !== undefined) at += 4;
   at = writeBytes(buffer, at, operation.key);
   at = writeBytes(buffer, at, operation.value);
-  return metadata === undefined ? at : writeBytes(buffer, at, metadata);
+  if (metadata === undefined) return at;
+  const end = writeMetadata(buffer, at, metadata);
+  view.setUint32(metadataLengthAt, end - at, true);
+  return end;
 }
 
 /** Encodes an entry behind `headroom` bytes that the caller fills, so that a frame is one piece of memory. */
 export function encodeEntry(entry: Entry, headroom: number): Buffer {
-  const { size, clients, metadata } = planEntry(entry);
+  const { size, clients } = planEntry(entry);
   // Followers keep the body for as long as they need it, so each entry has memory of its own.
   const buffer = Buffer.allocUnsafeSlow(headroom + size);
   const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
@@ -195,14 +189,12 @@ export function encodeEntry(entry: Entry, headroom: number): Buffer {
   }
   let previous = '';
   let clientIndex = 0;
-  let metadataIndex = 0;
   for (const operation of entry.operations) {
     if (operation.client !== previous) {
       previous = operation.client;
       clientIndex = previous === '' ? 0 : (clients?.get(previous) ?? 0);
     }
-    const encoded = operation.metadata === undefined ? undefined : metadata[metadataIndex++];
-    at = writeOperation(buffer, view, at, operation, clientIndex, encoded);
+    at = writeOperation(buffer, view, at, operation, clientIndex);
   }
   return buffer;
 }

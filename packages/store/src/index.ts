@@ -8,6 +8,7 @@ export { encodeKeyspaceValue } from './keyspace-value.ts';
 export type { EncodedEntries, EncodedEntry, Entry, LoggedKind, LoggedOperation } from './logged-operation.ts';
 export { lastTimestampOf } from './logged-operation.ts';
 export { NodeDisk } from './node-disk.ts';
+export type { Receipt } from './receipt.ts';
 export type { Scrub } from './scrub.ts';
 export type { SnapshotInstall } from './snapshot-install.ts';
 export type { SnapshotRows, SnapshotSource, SnapshotStart } from './snapshot-source.ts';

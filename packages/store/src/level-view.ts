@@ -21,6 +21,11 @@ const firstRows = 128;
 /** The first portion for a reader who says what it wants: one hop to the thread pool for a page of a scan. */
 const maxWantedRows = 4096;
 
+/** Keys that one thread of the pool looks up: a search that needs more has several at work, some milliseconds less. */
+const keysPerLookup = 32;
+/** Threads for one reader: others wait for theirs. */
+const maxLookups = 3;
+
 /** What differs between the databases. */
 export interface LevelAccess {
   readonly level: Level;
@@ -73,8 +78,12 @@ class LevelSnapshot implements ViewSnapshot {
   }
 
   async getMany(keys: Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    const { level } = this.#access;
+    const options = { snapshot: this.#snapshot };
     try {
-      return await this.#access.level.getMany(keys, { snapshot: this.#snapshot });
+      if (keys.length <= keysPerLookup) return await level.getMany(keys, options);
+      const found = partsOf(keys).map((part) => level.getMany(part, options));
+      return (await Promise.all(found)).flat();
     } catch (caught) {
       throw this.#access.toError(caught);
     }
@@ -138,6 +147,13 @@ class LevelSnapshot implements ViewSnapshot {
   close(): Promise<void> {
     return this.#snapshot.close();
   }
+}
+
+function partsOf(keys: Uint8Array[]): Uint8Array[][] {
+  const size = Math.max(keysPerLookup, Math.ceil(keys.length / maxLookups));
+  const parts: Uint8Array[][] = [];
+  for (let start = 0; start < keys.length; start += size) parts.push(keys.slice(start, start + size));
+  return parts;
 }
 
 const closedCodes = new Set(['LEVEL_DATABASE_NOT_OPEN', 'LEVEL_ITERATOR_NOT_OPEN', 'LEVEL_SNAPSHOT_NOT_OPEN']);

@@ -67,6 +67,14 @@ export class LoggedRecord {
     return new Uint8Array(body.buffer, body.byteOffset + valueStart, length);
   }
 
+  get valueLength(): number {
+    return this.valueEnd - this.valueStart;
+  }
+
+  get metadataLength(): number {
+    return this.metadataEnd - this.valueEnd;
+  }
+
   metadata(): Metadata | undefined {
     if (!this.hasMetadata) return undefined;
     return decodeMetadata(this.body.subarray(this.valueEnd, this.metadataEnd), (what) =>

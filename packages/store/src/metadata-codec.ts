@@ -1,4 +1,5 @@
 import type { Metadata } from '@edis/core';
+import './buffer-methods.ts';
 import type { CodecFault } from './entry-codec.ts';
 
 /**
@@ -6,25 +7,53 @@ import type { CodecFault } from './entry-codec.ts';
  * (UTF-8). The order is the writer's, so that equal records have equal bytes on every member.
  */
 export function encodeMetadata(metadata: Metadata): Buffer {
-  const names = Object.keys(metadata);
-  const parts: { name: string; value: string; nameBytes: number; valueBytes: number }[] = [];
-  let size = 2;
-  for (const name of names) {
-    const value = metadata[name] ?? '';
-    const nameBytes = Buffer.byteLength(name);
-    const valueBytes = Buffer.byteLength(value);
-    parts.push({ name, value, nameBytes, valueBytes });
-    size += 6 + nameBytes + valueBytes;
-  }
-  const buffer = Buffer.allocUnsafe(size);
-  let at = buffer.writeUInt16LE(names.length, 0);
-  for (const { name, value, nameBytes, valueBytes } of parts) {
-    at = buffer.writeUInt16LE(nameBytes, at);
-    at = buffer.writeUInt32LE(valueBytes, at);
-    at += buffer.write(name, at, nameBytes, 'utf8');
-    at += buffer.write(value, at, valueBytes, 'utf8');
-  }
+  const buffer = Buffer.allocUnsafe(metadataSize(metadata));
+  writeMetadata(buffer, 0, metadata);
   return buffer;
+}
+
+export function metadataSize(metadata: Metadata): number {
+  let size = 2;
+  for (const name of Object.keys(metadata)) size += 6 + textSize(name) + textSize(metadata[name] ?? '');
+  return size;
+}
+
+/** Returns where it ends. */
+export function writeMetadata(buffer: Buffer, start: number, metadata: Metadata): number {
+  const names = Object.keys(metadata);
+  let at = buffer.writeUInt16LE(names.length, start);
+  for (const name of names) {
+    const nameStart = at + 6;
+    const valueStart = writeText(buffer, nameStart, name);
+    const end = writeText(buffer, valueStart, metadata[name] ?? '');
+    buffer.writeUInt16LE(valueStart - nameStart, at);
+    buffer.writeUInt32LE(end - valueStart, at + 2);
+    at = end;
+  }
+  return at;
+}
+
+/** Short texts are looked at here: for them a call into the runtime costs more than the loop. */
+const shortLength = 32;
+
+function textSize(text: string): number {
+  const { length } = text;
+  if (length > shortLength) return Buffer.byteLength(text);
+  for (let index = 0; index < length; index++) {
+    if (text.charCodeAt(index) > 0x7f) return Buffer.byteLength(text);
+  }
+  return length;
+}
+
+function writeText(buffer: Buffer, at: number, text: string): number {
+  const { length } = text;
+  if (length > shortLength) return at + buffer.utf8Write(text, at);
+  for (let index = 0; index < length; index++) {
+    const code = text.charCodeAt(index);
+    if (code > 0x7f) return at + buffer.utf8Write(text, at);
+    buffer[at + index] = code;
+  }
+  return at + length;
 }
 
 export function decodeMetadata(bytes: Buffer, fault: CodecFault): Metadata {

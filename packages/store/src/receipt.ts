@@ -1,55 +1,138 @@
-import type { Bytes, EdisError, Position } from '@edis/core';
+import type { Bytes, Position } from '@edis/core';
 import type { ChangeLog } from './change-log.ts';
 import { damaged } from './damage.ts';
-import type { DataDirectory } from './data-directory.ts';
-import type { Disk } from './disk.ts';
+import type { Disk, DiskFile } from './disk.ts';
 import { decodeEntry } from './entry-codec.ts';
 import type { Entry, LoggedOperation } from './logged-operation.ts';
 import { pathOf } from './node-disk.ts';
 
-/**
- * What a member must discard, it first writes down: one file for each cut, one JSON document a line for each operation,
- * with its version and operation id, so that a person (or an import) can bring back what matters.
- */
 const readBytesMax = 1024 * 1024;
+const suffix = '.ndjson';
+const newline = 0x0a;
 
-/** Writes and syncs a receipt of the entries above a position. */
-export async function writeReceipt(
-  disk: Disk,
-  directory: DataDirectory,
-  log: ChangeLog,
-  above: number,
-  last: Position,
-): Promise<void> {
-  await disk.makeDirectory(directory.receiptsPath);
-  const path = pathOf(directory.receiptsPath, `${above + 1}-${last.position}-epoch-${last.epoch}.ndjson`);
-  // A cut that a crash interrupted is begun anew, with its receipt.
-  await disk.remove(path);
+/** A file that was written. */
+export interface Receipt {
+  readonly path: string;
+  readonly operationCount: number;
+}
+
+interface ReceiptPlace {
+  /** Of the store, made safe when a receipt is. */
+  readonly path: string;
+  readonly receiptsPath: string;
+}
+
+/**
+ * What a member must discard, it first writes down: one file for each cut, one JSON document a line for each write to
+ * a record, with its version and operation id, so that a person (or an import) can bring back what matters.
+ *
+ * Guarantees: a receipt is safe when `write` returns. One that a crash interrupted is written anew under its name. A
+ * cut that discards no write (only that an epoch was opened, say) leaves no file.
+ */
+export class Receipts {
+  readonly #disk: Disk;
+  readonly #place: ReceiptPlace;
+  /** Writes in each file, by path. */
+  readonly #counts = new Map<string, number>();
+  readonly #listeners: ((receipt: Receipt) => void)[] = [];
+
+  private constructor(disk: Disk, place: ReceiptPlace) {
+    this.#disk = disk;
+    this.#place = place;
+  }
+
+  /** Counts what the directory has. */
+  static async open(disk: Disk, place: ReceiptPlace): Promise<Receipts> {
+    const receipts = new Receipts(disk, place);
+    for (const name of await disk.list(place.receiptsPath)) {
+      const path = pathOf(place.receiptsPath, name);
+      if (name.endsWith(suffix)) receipts.#counts.set(path, await countLines(disk, path));
+    }
+    return receipts;
+  }
+
+  /** Files. */
+  get count(): number {
+    return this.#counts.size;
+  }
+
+  /** Writes in all files. */
+  get operationCount(): number {
+    let sum = 0;
+    for (const count of this.#counts.values()) sum += count;
+    return sum;
+  }
+
+  onWritten(listener: (receipt: Receipt) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Writes and syncs a receipt of the entries above a position. */
+  async write(log: ChangeLog, above: number, last: Position): Promise<void> {
+    const { receiptsPath } = this.#place;
+    await this.#disk.makeDirectory(receiptsPath);
+    const path = pathOf(receiptsPath, `${above + 1}-${last.position}-epoch-${last.epoch}${suffix}`);
+    await this.#disk.remove(path);
+    this.#counts.delete(path);
+    const operationCount = await this.#writeFile(path, log, above, last);
+    await this.#disk.syncDirectory(receiptsPath);
+    await this.#disk.syncDirectory(this.#place.path);
+    if (operationCount === 0) return;
+    this.#counts.set(path, operationCount);
+    for (const listener of this.#listeners) listener({ path, operationCount });
+  }
+
+  /** Returns how many writes it has; without any there is no file. */
+  async #writeFile(path: string, log: ChangeLog, above: number, last: Position): Promise<number> {
+    let file: DiskFile | undefined;
+    let operationCount = 0;
+    try {
+      for (let next = above + 1; next <= last.position; ) {
+        const read = await log.read(next, readBytesMax);
+        if (read === undefined || read.bodies.length === 0) {
+          throw damaged(`the log of ${this.#place.path} lacks entry ${next}`);
+        }
+        for (const body of read.bodies) {
+          const position = next;
+          const fault = (what: string) => damaged(`entry ${position} of ${this.#place.path} is malformed: ${what}`);
+          const lines = linesOf(decodeEntry(body, fault));
+          next += 1;
+          if (lines.length === 0) continue;
+          file ??= this.#disk.open(path);
+          file.append([Buffer.from(lines.join(''))]);
+          operationCount += lines.length;
+        }
+      }
+      await file?.sync();
+    } finally {
+      await file?.close();
+    }
+    return operationCount;
+  }
+}
+
+async function countLines(disk: Disk, path: string): Promise<number> {
   const file = disk.open(path);
   try {
-    for (let next = above + 1; next <= last.position; ) {
-      const read = await log.read(next, readBytesMax);
-      if (read === undefined || read.bodies.length === 0)
-        throw damaged(`the log of ${directory.path} lacks entry ${next}`);
-      for (const body of read.bodies) {
-        const fault = (what: string): EdisError => damaged(`entry ${next} of ${directory.path} is malformed: ${what}`);
-        file.append([Buffer.from(linesOf(decodeEntry(body, fault)))]);
-        next++;
-      }
+    let count = 0;
+    for (let offset = 0; offset < file.size; ) {
+      const bytes = await file.read(offset, readBytesMax);
+      if (bytes.length === 0) break;
+      for (let at = bytes.indexOf(newline); at >= 0; at = bytes.indexOf(newline, at + 1)) count += 1;
+      offset += bytes.length;
     }
-    await file.sync();
+    return count;
   } finally {
     await file.close();
   }
-  await disk.syncDirectory(directory.receiptsPath);
-  await disk.syncDirectory(directory.path);
 }
 
-function linesOf(entry: Entry): string {
-  let lines = '';
+function linesOf(entry: Entry): string[] {
+  const lines: string[] = [];
   for (const [index, operation] of entry.operations.entries()) {
-    if (operation.kind === 'open') continue;
-    lines += `${JSON.stringify(lineOf(entry, operation, entry.timestamp + index))}\n`;
+    // An epoch is opened anew, and info tells of keyspaces: neither is anybody's data.
+    if (operation.kind === 'open' || operation.kind === 'keyspace' || operation.kind === 'drop') continue;
+    lines.push(`${JSON.stringify(lineOf(entry, operation, entry.timestamp + index))}\n`);
   }
   return lines;
 }

@@ -1,6 +1,7 @@
 import type { ByteString, Bytes } from '@edis/core';
 import { EdisError } from '@edis/core';
 import { LRUCache } from 'lru-cache';
+import './buffer-methods.ts';
 import type { Derivation } from './derived-rows.ts';
 import type { LoggedRecord } from './logged-record.ts';
 import { decodeMetadata, encodeMetadata } from './metadata-codec.ts';
@@ -23,13 +24,14 @@ const objectOverheadBytes = 90;
 /** With what it costs once it is read; the metadata itself then counts twice. */
 const loggedOverheadBytes = 160;
 const noBytes = Buffer.alloc(0);
+const initialScratchBytes = 1024;
 
 /** Holds a record as it was logged, metadata encoded: most are written again before they are read. */
 class LoggedHolder {
-  readonly value: Bytes;
-  readonly encodedMetadata: ByteString;
-  readonly version: number;
-  readonly expiresAtMs: number;
+  value: Bytes;
+  encodedMetadata: ByteString;
+  version: number;
+  expiresAtMs: number;
   /** Once it has been read. */
   #record: StoredRecord | undefined;
 
@@ -38,6 +40,19 @@ class LoggedHolder {
     this.encodedMetadata = written.encodedMetadata();
     this.version = written.version;
     this.expiresAtMs = written.expiresAtMs;
+  }
+
+  /** Takes a newer one in, if that is as large: the library's bookkeeping costs as much as all the rest. */
+  takes(written: LoggedRecord): boolean {
+    if (!written.derives || typeof this.value !== 'string') return false;
+    const { valueLength } = written;
+    if (valueLength !== this.value.length || written.metadataLength !== this.encodedMetadata.length) return false;
+    this.value = compactValue(written.value());
+    this.encodedMetadata = written.encodedMetadata();
+    this.version = written.version;
+    this.expiresAtMs = written.expiresAtMs;
+    this.#record = undefined;
+    return true;
   }
 
   record(): StoredRecord {
@@ -64,6 +79,7 @@ export class RecordCache {
   readonly #records: LRUCache<RecordKey, Holder>;
   readonly #fullBytes: number;
   readonly #packer = new RecordPacker();
+  #scratch = Buffer.allocUnsafeSlow(initialScratchBytes);
   hitCount = 0;
   missCount = 0;
 
@@ -98,18 +114,21 @@ export class RecordCache {
     return this.#unpacked(this.#records.peek(recordKey));
   }
 
-  /** What other rows of the view follow from; undefined when it does not have the record. Does not count as a use. */
+  /**
+   * What other rows of the view follow from, until the next call; undefined when it does not have the record. Does not
+   * count as a use.
+   */
   peekDerivation(recordKey: RecordKey): Derivation | undefined {
     const held = this.#records.peek(recordKey);
     if (held === undefined) return undefined;
     if (typeof held === 'string') return { bytes: noBytes, start: 0, end: 0, expiresAtMs: 0 };
-    const bytes =
-      held instanceof LoggedHolder
-        ? Buffer.from(held.encodedMetadata, 'latin1')
-        : held.metadata === undefined
-          ? noBytes
-          : encodeMetadata(held.metadata);
-    return { bytes, start: 0, end: bytes.length, expiresAtMs: held.expiresAtMs };
+    const { expiresAtMs } = held;
+    if (held instanceof LoggedHolder) {
+      const end = this.#unfold(held.encodedMetadata);
+      return { bytes: this.#scratch, start: 0, end, expiresAtMs };
+    }
+    const bytes = held.metadata === undefined ? noBytes : encodeMetadata(held.metadata);
+    return { bytes, start: 0, end: bytes.length, expiresAtMs };
   }
 
   set(recordKey: RecordKey, keyspace: number, record: StoredRecord): void {
@@ -127,7 +146,15 @@ export class RecordCache {
    * is for records that are read. Only a record that is kept is made an object of.
    */
   setWritten(recordKey: RecordKey, written: LoggedRecord): void {
-    if (!this.#isFull || this.#records.has(recordKey)) this.#setLogged(recordKey, written);
+    const held = this.#records.peek(recordKey);
+    if (held instanceof LoggedHolder && held.takes(written)) return;
+    if (held !== undefined || !this.#isFull) this.#setLogged(recordKey, written);
+  }
+
+  /** Writes a byte string into the scratch memory; returns where it ends. */
+  #unfold(bytes: ByteString): number {
+    if (bytes.length > this.#scratch.length) this.#scratch = Buffer.allocUnsafeSlow(bytes.length * 2);
+    return this.#scratch.latin1Write(bytes, 0);
   }
 
   #unpacked(record: Holder | undefined): StoredRecord | undefined {

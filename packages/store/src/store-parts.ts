@@ -10,6 +10,7 @@ import { KeyspaceTable } from './keyspace-table.ts';
 import type { EncodedEntry, Entry } from './logged-operation.ts';
 import { lastTimestampOf } from './logged-operation.ts';
 import { Overlay } from './overlay.ts';
+import { Receipts } from './receipt.ts';
 import type { StoreEnvironment } from './store-environment.ts';
 import type { StoreOptions, StoreSettings } from './store-options.ts';
 import { defaultStoreSettings } from './store-options.ts';
@@ -25,6 +26,7 @@ import { compactBytes } from './wire.ts';
 export interface StoreParts {
   readonly settings: StoreSettings;
   readonly directory: DataDirectory;
+  readonly receipts: Receipts;
   readonly log: ChangeLog;
   readonly logEvents: LogEvents;
   readonly overlay: Overlay;
@@ -95,9 +97,11 @@ async function replayLog(
       },
     },
   );
+  const receipts = await Receipts.open(environment.disk, directory);
   return {
     settings,
     directory,
+    receipts,
     log,
     logEvents,
     overlay,

@@ -1,6 +1,7 @@
 import { EdisError } from '@edis/core';
 import { describe, expect, test } from 'vitest';
 import type { Entry, LoggedOperation } from './logged-operation.ts';
+import type { Receipt } from './receipt.ts';
 import type { Store } from './store.ts';
 import { deleteOf, entryOf, FakeWorld, putOf } from './testing.ts';
 
@@ -209,7 +210,10 @@ describe('a store', () => {
     await fold(store);
     write(store, [putOf('a', '2', { client, sequence: 9 }), putOf('b', '\u00ff')], { epoch: 2 });
     write(store, [deleteOf('a')], { epoch: 4 });
+    const written: Receipt[] = [];
+    store.receipts.onWritten((receipt) => written.push(receipt));
     await store.truncateAfter(1);
+    expect(written).toEqual([{ path: 'data/receipts/2-3-epoch-4.ndjson', operationCount: 3 }]);
     expect(store.lastEntry).toEqual({ epoch: 1, position: 1 });
     expect(valueOf(store, 'a')).toBe('1');
     expect(store.operationIds.find(client, 9)).toEqual({ kind: 'new' });
@@ -224,6 +228,21 @@ describe('a store', () => {
     write(store, [putOf('a', '3')], { epoch: 5 });
     await fold(store);
     expect(valueOf(store, 'a', 'visible')).toBe('3');
+    await store.close();
+    const again = await world.open();
+    expect(again.receipts).toMatchObject({ count: 1, operationCount: 3 });
+    await again.close();
+  });
+
+  test('a cut that discards no write leaves no receipt', async () => {
+    const world = new FakeWorld();
+    const store = await world.open();
+    write(store, [putOf('a', '1')]);
+    await fold(store);
+    write(store, [{ ...putOf('', ''), kind: 'open' }], { epoch: 2 });
+    await store.truncateAfter(1);
+    expect(await world.disk.list('data/receipts')).toEqual([]);
+    expect(store.receipts).toMatchObject({ count: 0, operationCount: 0 });
     await store.close();
   });
 
@@ -363,16 +382,36 @@ describe('a data directory', () => {
     const configuration = {
       shard: 's1',
       epoch: 4,
+      primarySince: 3,
       primary: 'p',
       members: ['p'],
       quorum: 1,
       configuredSize: 1,
       primaryEndpoints: [{ network: '', address: 'h:1' }],
+      leaseMs: 2000,
     };
     await store.saveIdentity({ configuration });
     await world.crash();
     const again = await world.open();
     expect(again.identity.configuration).toEqual(configuration);
+    await again.close();
+  });
+
+  test('of the version before primaries changed has promised nothing, and a primary since its epoch', async () => {
+    const world = new FakeWorld();
+    const store = await world.open();
+    const former = { shard: 's1', epoch: 4, primary: 'p', members: ['p'], quorum: 1, configuredSize: 1 };
+    const configuration = { ...former, primaryEndpoints: [], primarySince: 3, leaseMs: 2000 };
+    await store.saveIdentity({ configuration, promisedEpoch: 7 });
+    await store.close();
+    const { promisedEpoch, ...saved } = JSON.parse(world.disk.bytesOf('data/store.json').toString());
+    expect(promisedEpoch).toBe(7);
+    const text = JSON.stringify({ ...saved, configuration: { ...former, primaryEndpoints: [] } });
+    await world.disk.remove('data/store.json');
+    world.disk.open('data/store.json').append([Buffer.from(text)]);
+    const again = await world.open();
+    expect(again.identity.promisedEpoch).toBe(0);
+    expect(again.identity.configuration).toEqual({ ...configuration, primarySince: 4, leaseMs: 0 });
     await again.close();
   });
 

@@ -3,8 +3,9 @@ import { EdisError, EpochTable, invariant } from '@edis/core';
 import { Applier } from './applier.ts';
 import type { ChangeLog } from './change-log.ts';
 import type { DataDirectory, StoreIdentity } from './data-directory.ts';
+import { DeadlineSign } from './deadline-sign.ts';
 import { DerivedRows } from './derived-rows.ts';
-import { DigestTable, digestBytesMax, idHash } from './digest-table.ts';
+import { DigestTable } from './digest-table.ts';
 import { encodeEntry } from './entry-codec.ts';
 import { frameHeaderBytes } from './frame.ts';
 import type { KeyspaceTable } from './keyspace-table.ts';
@@ -14,18 +15,20 @@ import type { EncodedEntries, EncodedEntry, Entry } from './logged-operation.ts'
 import { lastTimestampOf } from './logged-operation.ts';
 import type { Overlay } from './overlay.ts';
 import { PositionWaiters } from './position-waiters.ts';
-import { writeReceipt } from './receipt.ts';
+import type { Receipts } from './receipt.ts';
 import { RecordCache } from './record-cache.ts';
 import type { Scrub } from './scrub.ts';
 import { scrubView } from './scrub.ts';
 import { SettleTimer } from './settle-timer.ts';
-import { SnapshotInstall } from './snapshot-install.ts';
+import type { SnapshotInstall } from './snapshot-install.ts';
 import type { SnapshotStart } from './snapshot-source.ts';
 import { SnapshotSource } from './snapshot-source.ts';
+import { SnapshotTakeover } from './snapshot-takeover.ts';
+import { closeParts } from './store-closing.ts';
 import type { DirectoryLock, StoreEnvironment } from './store-environment.ts';
 import type { StoreOptions, StoreSettings } from './store-options.ts';
 import type { StoreParts } from './store-parts.ts';
-import { checkEntry, decodeEntries, openParts, openReplacement, rememberOperations } from './store-parts.ts';
+import { checkEntry, decodeEntries, openParts, rememberOperations } from './store-parts.ts';
 import type { StoredKeyspace } from './stored-keyspace.ts';
 import type { Lookup } from './stored-record.ts';
 import { recordKeyOf } from './stored-record.ts';
@@ -43,7 +46,6 @@ import type { ViewState } from './view-state.ts';
  */
 export class Store {
   readonly #settings: StoreSettings;
-  readonly #environment: StoreEnvironment;
   readonly #directory: DataDirectory;
   readonly #lock: DirectoryLock;
   readonly #log: ChangeLog;
@@ -52,6 +54,9 @@ export class Store {
   readonly #applier: Applier;
   readonly #retention: LogRetention;
   readonly operationIds: OperationIds;
+  /** Of what was discarded. */
+  readonly receipts: Receipts;
+  readonly deadlines = new DeadlineSign();
   readonly #keyspaces: KeyspaceTable;
   #epochs: EpochTable;
   #lastEntry: Position;
@@ -62,20 +67,18 @@ export class Store {
   readonly #failedListeners: ((error: EdisError) => void)[] = [];
   readonly #syncWaiters = new PositionWaiters();
   readonly #settleTimer: SettleTimer;
-  #install: SnapshotInstall | undefined;
-  /** While a snapshot takes over there is no view to read. */
-  #takingOver = false;
+  readonly #takeover: SnapshotTakeover;
   #failure: EdisError | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(environment: StoreEnvironment, lock: DirectoryLock, parts: StoreParts) {
     this.#settings = parts.settings;
-    this.#environment = environment;
     this.#directory = parts.directory;
     this.#lock = lock;
     this.#log = parts.log;
     this.#overlay = parts.overlay;
     this.operationIds = parts.operationIds;
+    this.receipts = parts.receipts;
     this.#epochs = parts.epochs;
     this.#keyspaces = parts.keyspaces;
     this.#lastEntry = parts.lastEntry;
@@ -90,9 +93,9 @@ export class Store {
       {
         overlay: parts.overlay,
         cache: this.#cache,
-        // Nobody who chooses keys knows the store's id.
-        digests: new DigestTable(digestBytesMax, idHash(this.identity.store), parts.state.recordCount === 0),
-        derived: new DerivedRows(() => parts.keyspaces.current),
+        digests: DigestTable.of(this.identity.store, parts.state.recordCount === 0),
+        derived: new DerivedRows(() => parts.keyspaces.current, this.deadlines),
+        deadlines: this.deadlines,
         keyspaces: parts.keyspaces,
         operationIds: parts.operationIds,
         epochs: () => this.#epochs,
@@ -118,6 +121,15 @@ export class Store {
       viewSyncedPosition: () => this.#applier.syncedPosition,
       wantViewSync: () => this.#applier.wantSync(),
       onFailed: (caught) => this.#fail(EdisError.from(caught, 'disk')),
+    });
+    this.#takeover = new SnapshotTakeover({
+      ...parts,
+      environment,
+      cache: this.#cache,
+      applier: this.#applier,
+      checkUsable: () => this.#checkUsable(),
+      onReset: (state) => this.#onReset(state),
+      onFailed,
     });
   }
 
@@ -368,7 +380,7 @@ export class Store {
     if (position >= this.#lastEntry.position) return;
     await this.#applier.exclusive(async () => {
       invariant(position >= this.viewPosition, `the view is at ${this.viewPosition}, above the cut at ${position}`);
-      await writeReceipt(this.#environment.disk, this.#directory, this.#log, position, this.#lastEntry);
+      await this.receipts.write(this.#log, position, this.#lastEntry);
       await this.#log.truncateAfter(position);
       this.#overlay.truncateAfter(position);
       this.operationIds.forgetAfter(position);
@@ -378,6 +390,14 @@ export class Store {
       this.#lastEntry = { epoch: this.#epochs.epochAt(position) ?? 0, position };
       // The clock does not go back: timestamps that were seen are not used again.
     });
+  }
+
+  /** Writes down the entries above a position, as far as the log has them, before a snapshot takes their place. */
+  async writeReceipt(above: number): Promise<void> {
+    this.#checkUsable();
+    const from = Math.max(above, this.firstPosition - 1);
+    if (from >= this.#lastEntry.position) return;
+    await this.receipts.write(this.#log, from, this.#lastEntry);
   }
 
   /** Entries at or above the position are kept for followers, as far as retentionBytesMax allows. */
@@ -398,62 +418,23 @@ export class Store {
   }
 
   /** Begins to take in another member's snapshot beside the state in use. One at a time. */
-  async beginInstall(start: SnapshotStart): Promise<SnapshotInstall> {
-    this.#checkUsable();
-    await this.#install?.abort();
-    const { nextViewPath, readyViewPath } = this.#directory;
-    this.#install = await SnapshotInstall.begin(
-      {
-        views: this.#environment.views,
-        nextPath: nextViewPath,
-        readyPath: readyViewPath,
-        takeOver: (state) => this.#takeOver(state),
-        onEnded: () => {
-          this.#install = undefined;
-        },
-      },
-      start,
-    );
-    return this.#install;
+  beginInstall(start: SnapshotStart): Promise<SnapshotInstall> {
+    return this.#takeover.begin(start);
   }
 
-  #takeOver(state: ViewState): Promise<void> {
-    const { views } = this.#environment;
-    const { nextViewPath, readyViewPath } = this.#directory;
-    return this.#applier.exclusive(async () => {
-      this.#checkUsable();
-      try {
-        await views.rename(nextViewPath, readyViewPath);
-        this.#takingOver = true;
-        await this.#log.reset(state.position);
-        await this.#applier.view.close();
-        const { view, clients, keyspaceRows } = await openReplacement(this.#environment, this.#directory);
-        this.#overlay.clear();
-        this.#cache.clear();
-        this.operationIds.restore(clients);
-        this.#epochs = new EpochTable(state.epochs);
-        this.#lastEntry = { epoch: state.epoch, position: state.position };
-        this.#lastTimestamp = Math.max(state.timestamp, this.#lastTimestamp);
-        this.#visiblePosition = state.position;
-        this.#keyspaces.reset(keyspaceRows);
-        this.#applier.replaceView(view, state, keyspaceRows);
-        this.#takingOver = false;
-      } catch (caught) {
-        // Half of a takeover is completed by the next start, not by this process.
-        const error = EdisError.from(caught, 'disk');
-        this.#fail(error);
-        throw error;
-      }
-    });
+  #onReset({ epochs, epoch, position, timestamp }: ViewState): void {
+    this.#epochs = new EpochTable(epochs);
+    this.#lastEntry = { epoch, position };
+    this.#lastTimestamp = Math.max(timestamp, this.#lastTimestamp);
+    this.#visiblePosition = position;
   }
 
   /** Recomputes count and hash from all records as of viewPosition. */
   async scrub(): Promise<Scrub> {
     this.#checkUsable();
-    const keyspaces = this.#keyspaces;
     const { view, state, snapshot, known } = await this.#applier.exclusive(async () => {
       const { view, state } = this.#applier;
-      return { view, state, snapshot: view.snapshot(), known: keyspaces.current };
+      return { view, state, snapshot: view.snapshot(), known: this.#keyspaces.current };
     });
     return scrubView(view, state, snapshot, known);
   }
@@ -493,7 +474,7 @@ export class Store {
   }
 
   #checkReadable(): void {
-    if (this.#takingOver) throw new EdisError('busy', 'a snapshot is taking over', { retryAfterMs: 50 });
+    if (this.#takeover.isRunning) throw new EdisError('busy', 'a snapshot is taking over', { retryAfterMs: 50 });
   }
 
   #checkUsable(): void {
@@ -512,18 +493,7 @@ export class Store {
     const failed = this.#failure !== undefined;
     this.#failure ??= closed;
     this.#syncWaiters.fail(closed);
-    await this.#applier.stop(closed);
-    await this.#retention.stop();
-    await this.#log.close().catch((caught: unknown) => ignoreIf(failed, caught));
-    await this.#install?.abort().catch((caught: unknown) => ignoreIf(failed, caught));
-    await this.#applier.view.close().catch((caught: unknown) => ignoreIf(failed, caught));
-    // Who takes the lock next writes the same file.
-    await this.#directory.idle();
-    await this.#lock.release();
+    const parts = { applier: this.#applier, retention: this.#retention, log: this.#log, takeover: this.#takeover };
+    await closeParts({ ...parts, directory: this.#directory, lock: this.#lock }, closed, failed);
   }
-}
-
-/** What fails while a store closes that has failed already says nothing new. */
-function ignoreIf(failed: boolean, caught: unknown): void {
-  if (!failed) throw caught;
 }

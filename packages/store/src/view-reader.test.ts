@@ -53,6 +53,20 @@ describe('a reader of the view', () => {
     await store.close();
   });
 
+  test.each([0, 1, 32, 33, 64, 100, 500])(
+    'gives %d records in the order in which they were asked for',
+    async (count) => {
+      const store = await new FakeWorld().open();
+      fill(store, 300);
+      const reader = await store.openView(1);
+      const keys = Array.from({ length: count }, (_, index) => `key-${String((index * 37) % 400).padStart(5, '0')}`);
+      const expected = keys.map((key) => (key < 'key-00300' ? key : undefined));
+      expect((await reader.getRecords(1, keys)).map((record) => record?.key)).toEqual(expected);
+      await reader.close();
+      await store.close();
+    },
+  );
+
   test('a large value ends its page', async () => {
     const store = await new FakeWorld().open();
     const operations = ['a', 'b', 'c'].map((key) => putOf(key, '', { value: new Uint8Array(1_500_000) }));
