@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The tests that need more than Node and npm: root, a real redis-server, tmpfs. Installs from Debian what is missing,
-# and fails if it cannot: nothing is skipped. `npm run test:system`; further arguments go to vitest.
+# The tests that need more than Node and npm: root, a real redis-server, a real etcd, tmpfs. Installs from Debian what
+# is missing, and fails if it cannot: nothing is skipped. `npm run test:system`; further arguments go to vitest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,6 +13,8 @@ fail() {
 
 # command → Debian package
 declare -A packages=(
+  [etcd]=etcd-server
+  [etcdctl]=etcd-client
   [redis-server]=redis-server
   [strace]=strace
   [mount]=mount

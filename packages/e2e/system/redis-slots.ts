@@ -3,26 +3,16 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from './free-port.ts';
 
 const startDeadlineMs = 15_000;
 const stopDeadlineMs = 10_000;
 /** Redis Cluster takes a second port, 10000 above its first. */
 const highestPort = 55_535;
-
-async function freePort(): Promise<number> {
-  for (;;) {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    server.close();
-    await once(server, 'close');
-    if (address !== null && typeof address !== 'string' && address.port <= highestPort) return address.port;
-  }
-}
 
 async function connectTo(port: number): Promise<Socket> {
   const deadline = performance.now() + startDeadlineMs;
@@ -52,7 +42,7 @@ export class RedisSlots {
 
   static async start(): Promise<RedisSlots> {
     const folder = await mkdtemp(join(tmpdir(), 'edis-slots-'));
-    const port = await freePort();
+    const port = await freePort(highestPort);
     const flags = ['--bind', '127.0.0.1', '--port', String(port), '--dir', folder, '--save', '', '--daemonize', 'no'];
     const child = spawn('redis-server', [...flags, '--cluster-enabled', 'yes'], { stdio: 'ignore' });
     return new RedisSlots(child, folder, await connectTo(port));

@@ -1,7 +1,37 @@
 import { maxShards } from '@edis/core';
+import type { SettingsTable } from '@edis/process';
 import { commonSettings, defineSettings } from '@edis/process';
 
 const minuteMs = 60_000;
+
+/** Where etcd is, and how infos share it. */
+function etcdTable() {
+  return {
+    etcd: {
+      kind: 'list',
+      of: 'string',
+      flag: 'etcd',
+      default: [],
+      description: 'where etcd is, as http://HOST:PORT of each of its members; repeatable; with --store etcd',
+    },
+    etcdPrefix: {
+      kind: 'string',
+      flag: 'etcd-prefix',
+      default: '/edis/',
+      maxLength: 256,
+      argument: 'PREFIX',
+      description: 'what all keys of this cluster in etcd begin with; clusters that share an etcd need one each',
+    },
+    etcdLeaseMs: {
+      kind: 'durationMs',
+      flag: 'etcd-lease',
+      default: 5000,
+      min: 2000,
+      max: minuteMs,
+      description: 'how long nobody decides after the deciding info was lost; longer than etcd takes to elect a leader',
+    },
+  } as const satisfies SettingsTable;
+}
 
 /** Every setting of edis-info. */
 export const settings = defineSettings({
@@ -21,6 +51,7 @@ export const settings = defineSettings({
     choices: ['embedded', 'etcd'],
     description: 'where the topology is kept',
   },
+  ...etcdTable(),
   reportMs: {
     kind: 'durationMs',
     flag: 'report',
@@ -36,6 +67,22 @@ export const settings = defineSettings({
     min: 20,
     max: 10 * minuteMs,
     description: 'a node without reports for that long counts as dead; at least twice --report',
+  },
+  leaseMs: {
+    kind: 'durationMs',
+    flag: 'lease',
+    default: 2000,
+    min: 100,
+    max: minuteMs,
+    description: 'how long a primary may act on what its replicas granted; a lost one is replaced after it',
+  },
+  rollCallMs: {
+    kind: 'durationMs',
+    flag: 'roll-call',
+    default: 30_000,
+    min: 0,
+    max: 60 * minuteMs,
+    description: 'how long a former primary is waited for when all members of its shard were restarted',
   },
 });
 

@@ -29,6 +29,7 @@ function registration(node: string, change: Partial<Registration> = {}): Registr
     endpoints: [{ network: '', address: `${node}:1` }],
     lastEntry: { epoch: 0, position: 0 },
     seenEpoch: 0,
+    promisedEpoch: 0,
     host: 'machine',
     pid: 7,
     incarnation: 99,
@@ -39,7 +40,17 @@ function registration(node: string, change: Partial<Registration> = {}): Registr
 /** Two states of a formed cluster with keyspaces of its own, the second with a replica more. */
 function states(): readonly [ClusterState, ClusterState] {
   const self = { node: 'info', endpoints: [{ network: 'host', address: 'localhost:1' }], host: 'machine', pid: 1 };
-  const options = { initialShards: 2, reportMs: 500, deadAfterMs: 3000, self, newCluster: 'c', state: undefined };
+  const options = {
+    initialShards: 2,
+    reportMs: 500,
+    leaseMs: 2000,
+    rollCallMs: 0,
+    fencing: 0,
+    deadAfterMs: 3000,
+    self,
+    newCluster: 'c',
+    state: undefined,
+  };
   const cluster = new Cluster(options);
   cluster.start(0);
   for (const [index, node] of ['w1', 'w2'].entries()) {
@@ -54,6 +65,18 @@ function states(): readonly [ClusterState, ClusterState] {
   cluster.onOpen(2, 0);
   cluster.onRegister(2, registration('r1', { role: 'read-shard' }), 0);
   return [before, cluster.state];
+}
+
+/** The rows as format 2 had them: a primary was one from the first epoch of its shard on. */
+function formerRows(state: ClusterState): readonly { readonly key: string; readonly value: string }[] {
+  return changedRows(undefined, state).map(({ key, value }) => {
+    const json = value
+      .slice(9)
+      .replace('"format":3', '"format":2')
+      .replace(/"primarySince":\d+,/, '')
+      .replace(/"primaryIncarnation":\d+,/, '');
+    return { key, value: `${crc32(json, crc32(key)).toString(16).padStart(8, '0')} ${json}` };
+  });
 }
 
 /** The row of the cluster as format 1 had it. */
@@ -134,6 +157,30 @@ describe('rows', () => {
       nextKeyspaceId: 2,
       topology: { ...state.topology, keyspaces: [{ ...main, settings: defaultKeyspaceSettings }] },
     });
+  });
+
+  test('of the format before primaries changed say that each leads since its epoch, as it was started then', () => {
+    const [, { topology, records, ...rest }] = states();
+    const shards = topology.shards.map((shard) => ({ ...shard, epoch: 4 }));
+    const state = {
+      ...rest,
+      topology: { ...topology, shards },
+      records: records.map((each) => ({ ...each, epoch: 4 })),
+    };
+    const rows = formerRows(state);
+    expect(rows.map(({ value }) => value).join()).not.toMatch(/"format":3|primarySince|primaryIncarnation/);
+    expect(stateOfRows(rows)).toEqual({
+      ...state,
+      records: state.records.map((record) => ({ ...record, primarySince: 4, primaryIncarnation: 99 })),
+    });
+  });
+
+  test('of a newer format are refused', () => {
+    const rows = changedRows(undefined, states()[1]).map((row) => {
+      const json = row.value.slice(9).replace('"format":3', '"format":4');
+      return { ...row, value: `${crc32(json, crc32(row.key)).toString(16).padStart(8, '0')} ${json}` };
+    });
+    expect(() => stateOfRows(rows)).toThrow(/format 4/);
   });
 
   test('a missing row is damage', () => {

@@ -11,14 +11,14 @@ import type { ClusterState } from '@edis/core';
 import { EdisError } from '@edis/core';
 import { ClassicLevel } from 'classic-level';
 import { changedRows, stateOfRows } from './state-row.ts';
-import type { InfoStore } from './store.ts';
+import { LocalStore } from './store.ts';
 
 /** Directory of the database inside the data directory. */
 const databaseName = 'topology';
 /** A shard member's directory has this file. */
 const memberFile = 'store.json';
 
-export class EmbeddedStore implements InfoStore {
+export class EmbeddedStore extends LocalStore {
   private readonly database: ClassicLevel;
   private saved: ClusterState | undefined;
 
@@ -45,6 +45,7 @@ export class EmbeddedStore implements InfoStore {
   }
 
   private constructor(database: ClassicLevel) {
+    super();
     this.database = database;
   }
 

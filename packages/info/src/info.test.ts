@@ -1,7 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ClusterState, InfoMessage, NodeMessage, NodeReport, Registration, Topology } from '@edis/core';
+import type {
+  ClusterState,
+  Configuration,
+  InfoMessage,
+  NodeMessage,
+  NodeReport,
+  Registration,
+  Topology,
+} from '@edis/core';
 import { applyUpdate, defaultKeyspaceSettings, EdisError } from '@edis/core';
 import { createLogger, parseSettings } from '@edis/process';
 import type { MessageStream } from '@edis/rpc';
@@ -10,6 +18,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { settings } from './config.ts';
 import { EmbeddedStore } from './embedded-store.ts';
 import { Info } from './info.ts';
+import { processSurroundings } from './process-surroundings.ts';
 import type { InfoStore } from './store.ts';
 import { MemoryStore } from './store.ts';
 
@@ -36,6 +45,7 @@ function registration(node: string, change: Partial<Registration> = {}): Registr
     endpoints: [{ network: '', address: `${node}:1` }],
     lastEntry: zero,
     seenEpoch: 0,
+    promisedEpoch: 0,
     host: '',
     pid: 0,
     incarnation: 5,
@@ -51,8 +61,16 @@ afterEach(async () => {
 
 async function startInfo(store: InfoStore, ...flags: string[]): Promise<{ info: Info; address: string }> {
   const config = parseSettings(settings, ['--listen', '127.0.0.1:0', '--report', '50ms', ...flags], {});
-  const around = { store, logger, newNode: 'info-1', newCluster: 'cluster-1', host: 'machine', pid: 1 };
-  const info = new Info(config, { ...around, nowMs: () => performance.now() });
+  const around = {
+    store,
+    logger,
+    newNode: 'info-1',
+    newCluster: 'cluster-1',
+    host: 'machine',
+    pid: 1,
+    ...processSurroundings,
+  };
+  const info = new Info(config, around);
   closers.push(() => info.close());
   const { address } = await info.start();
   return { info, address };
@@ -62,6 +80,13 @@ function channelTo(address: string): RpcChannel {
   const channel = new RpcChannel(address);
   closers.push(() => channel.close());
   return channel;
+}
+
+function isOf<Kind extends InfoMessage['kind']>(
+  message: InfoMessage,
+  kind: Kind,
+): message is Extract<InfoMessage, { kind: Kind }> {
+  return message.kind === kind;
 }
 
 /** A node's end of a session. */
@@ -92,11 +117,103 @@ class Node {
     return welcome?.kind === 'registered' ? welcome.shard : undefined;
   }
 
+  /** The newest. */
+  get configuration(): Configuration | undefined {
+    const configurations = this.messages.filter((message) => message.kind === 'configuration');
+    return configurations.at(-1)?.configuration;
+  }
+
+  async heard<Kind extends InfoMessage['kind']>(kind: Kind): Promise<Extract<InfoMessage, { kind: Kind }>> {
+    return vi.waitFor(
+      () => {
+        const found = this.messages.find((message) => isOf(message, kind));
+        if (found === undefined || !isOf(found, kind)) throw new Error(`info has not said '${kind}'`);
+        return found;
+      },
+      { timeout: 20_000 },
+    );
+  }
+
+  promise(promisedEpoch: number): void {
+    const lastEntry = { epoch: 1, position: 5 };
+    this.stream.send({ kind: 'promise', answer: { kind: 'promised', promisedEpoch, lastEntry, witness: true } });
+  }
+
   async registered(): Promise<this> {
     await vi.waitFor(() => expect(this.messages.some((message) => message.kind === 'configuration')).toBe(true));
     return this;
   }
 }
+
+/** A shard of two members, the first of which leads. */
+async function startPair(channel: RpcChannel): Promise<readonly [Node, Node]> {
+  const w1 = await new Node(channel, registration('w1')).registered();
+  const r1 = await new Node(channel, registration('r1', { role: 'read-shard' })).registered();
+  w1.stream.send({
+    kind: 'propose',
+    proposal: { epoch: w1.configuration?.epoch ?? 0, change: 'add', store: 'store-r1' },
+  });
+  await vi.waitFor(() => expect(r1.configuration?.members).toEqual(['store-w1', 'store-r1']));
+  return [w1, r1];
+}
+
+describe('another primary', () => {
+  test('is the member that promises, once the primary is gone, and the former follows it when it returns', async () => {
+    const { address } = await startInfo(new MemoryStore(), '--initial-shards', '1');
+    const channel = channelTo(address);
+    const [w1, r1] = await startPair(channel);
+    expect(r1.configuration).toMatchObject({ primary: 'store-w1', primarySince: 1, quorum: 2, configuredSize: 2 });
+    w1.stream.cancel();
+    const { prepare } = await r1.heard('prepare');
+    expect(prepare).toEqual({ epoch: expect.any(Number), preferred: '', releasedBy: '' });
+    expect(prepare.epoch).toBeGreaterThan(r1.configuration?.epoch ?? 0);
+    const { waitsFor } = await channel.describeCluster(callOptions);
+    expect(waitsFor).toEqual([expect.stringContaining('r1 to promise')]);
+    r1.promise(prepare.epoch);
+    await vi.waitFor(() => expect(r1.configuration?.primary).toBe('store-r1'));
+    expect(r1.configuration).toMatchObject({ epoch: prepare.epoch, primarySince: prepare.epoch, quorum: 2 });
+    expect(r1.topology?.shards[0]).toMatchObject({ epoch: prepare.epoch, primary: 'store-r1' });
+    const again = registration('w1', { cluster: 'cluster-1', shard: 's1', incarnation: 6 });
+    const back = await new Node(channel, again).registered();
+    expect(back.configuration).toEqual(r1.configuration);
+  });
+
+  test('is wished for by a person: the primary hands over, and both promise', async () => {
+    const { address } = await startInfo(new MemoryStore(), '--initial-shards', '1');
+    const channel = channelTo(address);
+    const [w1, r1] = await startPair(channel);
+    const wish = { shard: 's1', node: 'r1', isUnsafe: false };
+    expect(await channel.promote(wish, callOptions)).toEqual({ kind: 'accepted' });
+    const { epoch, to } = await w1.heard('hand-over');
+    expect([epoch, to]).toEqual([w1.configuration?.epoch, 'store-r1']);
+    w1.stream.send({ kind: 'handed-over', epoch, to });
+    for (const node of [w1, r1]) {
+      const { prepare } = await node.heard('prepare');
+      expect(prepare).toMatchObject({ preferred: 'store-r1', releasedBy: 'store-w1' });
+      node.promise(prepare.epoch);
+    }
+    await vi.waitFor(() => expect(w1.configuration?.primary).toBe('store-r1'));
+    expect(r1.configuration?.members).toHaveLength(2);
+  });
+
+  test('is refused with the reason when it can not be', async () => {
+    const { address } = await startInfo(new MemoryStore(), '--initial-shards', '1');
+    const channel = channelTo(address);
+    await new Node(channel, registration('w1')).registered();
+    await new Node(channel, registration('r1', { role: 'read-shard' })).registered();
+    const causes: [string, string, string][] = [
+      ['s9', '', 'no-such-shard'],
+      ['s1', 'nobody', 'no-such-node'],
+      ['s1', 'w1', 'is-primary'],
+      ['s1', 'r1', 'not-a-member'],
+      ['s1', '', 'not-alive'],
+    ];
+    for (const [shard, node, cause] of causes) {
+      const reply = await channel.promote({ shard, node, isUnsafe: false }, callOptions);
+      expect(reply).toEqual({ kind: 'refused', cause, message: expect.any(String) });
+    }
+  });
+});
 
 describe('info over gRPC', () => {
   test('nodes register, the cluster forms, watchers get the whole map and then each step', async () => {
@@ -186,7 +303,15 @@ describe('info over gRPC', () => {
   test('a second info on the same port is refused as port-in-use', async () => {
     const { address } = await startInfo(new MemoryStore());
     const config = parseSettings(settings, ['--listen', address], {});
-    const around = { store: new MemoryStore(), logger, newNode: 'x', newCluster: 'x', host: '', pid: 0 };
+    const around = {
+      store: new MemoryStore(),
+      logger,
+      newNode: 'x',
+      newCluster: 'x',
+      host: '',
+      pid: 0,
+      ...processSurroundings,
+    };
     const other = new Info(config, { ...around, nowMs: () => 0 });
     closers.push(() => other.close());
     await expect(other.start()).rejects.toMatchObject({ code: 'port-in-use' });

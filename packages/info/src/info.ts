@@ -1,38 +1,38 @@
 /**
- * The info role: runs the cluster machine on a store, a server and a clock.
+ * The info role: serves the map to everybody, and decides about it while the store says that it is its turn.
  *
- * Guarantees: whatever leaves this process was durable before (see core/cluster for the order of effects); receivers
- * that do not read cost one missed map, never memory; a failed save takes the process out of service. Once it drains it
- * hears nothing more: nodes that leave because info ends must not go down in the store as dead.
+ * Guarantees: whatever leaves this process was durable before; receivers that do not read cost one missed map, never
+ * memory; a failed save takes the process out of service. With several infos on one store, one decides; the others
+ * stand by: they serve the map as it is stored, and answer changes and sessions with who decides. The map that a
+ * receiver has never goes back when that changes.
  */
 import type {
   ClusterDescription,
+  ClusterOptions,
   ClusterState,
   InfoMessage,
   InfoNode,
   KeyspaceReply,
   KeyspaceSettings,
   NodeMessage,
-  SessionId,
+  PromoteReply,
+  PromoteWish,
+  Timers,
   Topology,
+  TopologyDelta,
   TopologyUpdate,
 } from '@edis/core';
-import { Cluster, EdisError, unreachable, waitsFor } from '@edis/core';
+import { Cluster, deltaBetween, EdisError } from '@edis/core';
 import type { Logger, RunningRole } from '@edis/process';
 import { advertisedEndpoints } from '@edis/process';
-import type { InfoHandlers, MessageStream } from '@edis/rpc';
-import { RpcServer } from '@edis/rpc';
+import type { InfoHandlers, MessageStream, Network, NodeServer } from '@edis/rpc';
 import type { InfoConfig } from './config.ts';
-import type { VisibleEffect } from './effect-runner.ts';
-import { EffectRunner } from './effect-runner.ts';
-import { KeyspaceRequests } from './keyspace-requests.ts';
-import { NodeSession } from './node-session.ts';
+import { withSharedParts } from './shared-parts.ts';
 import type { InfoStore } from './store.ts';
+import { Tenure } from './tenure.ts';
 import { TopologyFeed } from './topology-feed.ts';
 import { describeChange } from './topology-log.ts';
 
-/** One per node; the topology holds at most as many members. */
-const maxSessions = 65_536;
 /** One per client process; each costs a stream and little else. */
 const maxWatchers = 65_536;
 
@@ -46,6 +46,8 @@ export interface InfoSurroundings {
   readonly newCluster: string;
   readonly host: string;
   readonly pid: number;
+  readonly network: Network;
+  readonly timers: Timers;
   /** Any clock that does not go back. */
   nowMs(): number;
 }
@@ -54,19 +56,20 @@ export class Info implements RunningRole, InfoHandlers {
   readonly failed: Promise<EdisError>;
   private readonly config: InfoConfig;
   private readonly around: InfoSurroundings;
-  private readonly server: RpcServer;
-  private readonly runner: EffectRunner;
-  private readonly sessions = new Map<SessionId, NodeSession>();
+  private readonly server: NodeServer;
   private readonly watchers = new Map<MessageStream<TopologyUpdate, never>, TopologyFeed>();
-  private readonly keyspaceRequests = new KeyspaceRequests();
+  /** Resolves when there is a map to serve. */
+  private readonly firstMap: Promise<void>;
+  private onFirstMap: () => void = () => undefined;
   private reportFailure: (error: EdisError) => void = () => undefined;
-  private cluster: Cluster | undefined;
+  /** While this info decides. */
+  private tenure: Tenure | undefined;
   /** The newest map that is durable: what everybody may see. */
   private published: Topology | undefined;
-  private ticking: NodeJS.Timeout | undefined;
-  private nextSession = 0;
+  /** While another one decides: what is stored. */
+  private stored: ClusterState | undefined;
+  private self: InfoNode | undefined;
   private stopping = false;
-  private failure: EdisError | undefined;
   private closing: Promise<void> | undefined;
 
   constructor(config: InfoConfig, around: InfoSurroundings) {
@@ -75,12 +78,10 @@ export class Info implements RunningRole, InfoHandlers {
     this.failed = new Promise((resolve) => {
       this.reportFailure = resolve;
     });
-    this.runner = new EffectRunner({
-      save: (state) => this.around.store.save(state),
-      show: (effect) => this.show(effect),
-      failed: (error) => this.fail(error),
+    this.firstMap = new Promise((resolve) => {
+      this.onFirstMap = resolve;
     });
-    this.server = new RpcServer({
+    this.server = around.network.serve({
       listen: config.listen,
       info: this,
       onError: (error) => around.logger.warn({ event: 'call-failed', code: error.code }, error.message),
@@ -104,22 +105,18 @@ export class Info implements RunningRole, InfoHandlers {
     const state = await around.store.load();
     // The port is needed for the endpoints, hence listening comes first; until the map is published calls are refused.
     const { port, address } = await this.server.start();
-    const cluster = new Cluster({
-      initialShards: config.initialShards,
-      reportMs: config.reportMs,
-      deadAfterMs: config.deadAfterMs,
-      self: this.selfNode(state, port),
-      newCluster: around.newCluster,
-      state,
+    const self = this.selfNode(state, port);
+    this.self = self;
+    await around.store.join(self, {
+      onActive: (stored, fencing) => this.beginTenure(self, stored, fencing),
+      onStandby: (error) => this.loseTenure(error),
+      onState: (stored) => this.onStored(self, stored),
+      onFailed: (error) => this.fail(error),
     });
-    this.cluster = cluster;
-    this.runner.run(cluster.start(around.nowMs()));
-    await this.runner.idle();
-    if (this.failure !== undefined) throw this.failure;
-    this.published = cluster.state.topology;
-    this.ticking = setInterval(() => this.runner.run(cluster.tick(around.nowMs())), config.reportMs);
+    const failure = await Promise.race([this.firstMap, this.failed]);
+    if (failure !== undefined) throw failure;
     this.server.setServing(true);
-    const facts = { address, node: this.published.infos[0]?.node, role: 'info', cluster: this.published.cluster };
+    const facts = { address, node: self.node, role: 'info', cluster: this.topology.cluster };
     around.logger.info({ event: 'listening', ...facts }, 'listening');
     around.logger.info({ event: 'ready', ...facts }, 'ready');
     return { port, address };
@@ -129,9 +126,10 @@ export class Info implements RunningRole, InfoHandlers {
   async drain(): Promise<void> {
     this.stop();
     for (const watcher of this.watchers.keys()) watcher.end();
-    for (const session of this.sessions.values()) session.end(undefined);
+    this.tenure?.endSessions(undefined);
+    await this.tenure?.idle();
+    await this.around.store.leave();
     await this.server.drain(this.config.drainMs);
-    await this.runner.idle();
   }
 
   close(): Promise<void> {
@@ -140,38 +138,18 @@ export class Info implements RunningRole, InfoHandlers {
   }
 
   session(stream: MessageStream<InfoMessage, NodeMessage>): void {
-    const { cluster } = this;
-    if (this.stopping || cluster === undefined || this.published === undefined) {
-      this.turnAway(stream);
-      return;
-    }
-    if (this.sessions.size >= maxSessions) {
-      stream.listen({ onMessage: () => undefined, onClose: () => undefined });
-      stream.cancel(new EdisError('busy', `info has ${maxSessions} sessions, which is the limit`));
-      return;
-    }
-    const id = ++this.nextSession;
-    const session = new NodeSession(stream, () => this.topology);
-    this.sessions.set(id, session);
-    cluster.onOpen(id, this.around.nowMs());
-    stream.listen({
-      onMessage: (message) => this.onMessage(cluster, id, message),
-      onDrain: () => session.drained(),
-      onClose: () => {
-        this.sessions.delete(id);
-        if (!this.stopping) this.runner.run(cluster.onDisconnect(id));
-      },
-    });
+    const { tenure } = this;
+    if (this.stopping || tenure?.serves !== true) this.turnAway(stream, this.refusal());
+    else tenure.session(stream);
   }
 
   watchTopology(stream: MessageStream<TopologyUpdate, never>): void {
     if (this.stopping || this.published === undefined) {
-      this.turnAway(stream);
+      this.turnAway(stream, notReady(this.stopping));
       return;
     }
     if (this.watchers.size >= maxWatchers) {
-      stream.listen({ onMessage: () => undefined, onClose: () => undefined });
-      stream.cancel(new EdisError('busy', `info has ${maxWatchers} watchers, which is the limit`));
+      this.turnAway(stream, new EdisError('busy', `info has ${maxWatchers} watchers, which is the limit`));
       return;
     }
     const feed = new TopologyFeed(
@@ -190,86 +168,120 @@ export class Info implements RunningRole, InfoHandlers {
   }
 
   describeCluster(): ClusterDescription {
-    const { lastReports } = this.servingCluster();
-    const { topology } = this;
-    return { topology, reports: lastReports, waitsFor: waitsFor(topology) };
+    if (this.stopping) throw notReady(true);
+    const { topology, tenure, self, stored } = this;
+    if (tenure?.serves === true) return { topology, reports: tenure.lastReports, waitsFor: tenure.waitsFor() };
+    // What was reported is known where nodes report. What is missing in the map is missing for all.
+    const waitsFor = self === undefined ? [] : new Cluster(this.clusterOptions(self, stored, 0)).waitsFor();
+    return { topology, reports: new Map(), waitsFor };
   }
 
   async createKeyspace(name: string, settings: KeyspaceSettings): Promise<KeyspaceReply> {
-    const cluster = this.servingCluster();
-    return this.keyspaceRequests.ask((request) => this.runner.run(cluster.onCreateKeyspace(request, name, settings)));
+    return this.deciding().createKeyspace(name, settings);
   }
 
   async dropKeyspace(name: string): Promise<KeyspaceReply> {
-    const cluster = this.servingCluster();
-    return this.keyspaceRequests.ask((request) => this.runner.run(cluster.onDropKeyspace(request, name)));
+    return this.deciding().dropKeyspace(name);
   }
 
-  private servingCluster(): Cluster {
-    if (this.stopping || this.cluster === undefined || this.published === undefined) throw notReady(this.stopping);
-    return this.cluster;
+  async promote(wish: PromoteWish): Promise<PromoteReply> {
+    return this.deciding().promote(wish);
   }
 
-  private onMessage(cluster: Cluster, session: SessionId, message: NodeMessage): void {
-    if (this.stopping) return;
-    const nowMs = this.around.nowMs();
-    switch (message.kind) {
-      case 'register':
-        this.runner.run(cluster.onRegister(session, message.registration, nowMs));
-        return;
-      case 'report':
-        this.runner.run(cluster.onReport(session, message.report, nowMs));
-        return;
-      case 'leave':
-        this.runner.run(cluster.onLeave(session));
-        return;
-    }
-    unreachable(message);
+  private deciding(): Tenure {
+    const { tenure } = this;
+    if (this.stopping || tenure?.serves !== true) throw this.refusal();
+    return tenure;
   }
 
-  private turnAway<Out, In>(stream: MessageStream<Out, In>): void {
+  /** Why a change or a session is not for this info now. */
+  private refusal(): EdisError {
+    if (this.stopping || this.published === undefined || this.tenure !== undefined) return notReady(this.stopping);
+    const { deciding } = this.around.store;
+    return new EdisError('unreachable', `${this.self?.node ?? 'this info'} stands by and changes nothing; ${deciding}`);
+  }
+
+  private turnAway<Out, In>(stream: MessageStream<Out, In>, error: EdisError): void {
     stream.listen({ onMessage: () => undefined, onClose: () => undefined });
-    stream.cancel(notReady(this.stopping));
+    stream.cancel(error);
   }
 
-  private show(effect: VisibleEffect): void {
-    switch (effect.kind) {
-      case 'send':
-        this.logMessage(effect.session, effect.message);
-        this.sessions.get(effect.session)?.send(effect.message);
-        return;
-      case 'end-session':
-        this.sessions.get(effect.session)?.end(effect.error);
-        return;
-      case 'reply':
-        this.keyspaceRequests.settle(effect);
-        return;
-      case 'broadcast':
-        for (const line of describeChange(this.topology, effect.topology))
-          this.around.logger.info(line.facts, line.text);
-        this.published = effect.topology;
-        for (const watcher of this.watchers.values()) watcher.push(effect.delta);
-        for (const session of this.sessions.values()) session.push(effect.delta);
-        return;
-    }
-    unreachable(effect);
+  private clusterOptions(self: InfoNode, state: ClusterState | undefined, fencing: number): ClusterOptions {
+    const { initialShards, reportMs, deadAfterMs, leaseMs, rollCallMs } = this.config;
+    const { newCluster } = this.around;
+    return { initialShards, reportMs, deadAfterMs, leaseMs, rollCallMs, fencing, self, newCluster, state };
   }
 
-  private logMessage(session: SessionId, message: InfoMessage): void {
-    if (message.kind === 'refused') {
-      const { cause } = message;
-      // A read shard that comes before the cluster is formed asks again and again; the others want an operator.
-      const level = cause === 'no-such-shard' ? 'debug' : 'warn';
-      this.around.logger[level]({ event: 'refused', session, cause }, message.message);
-    } else if (message.kind === 'registered') {
-      this.around.logger.info({ event: 'registered', session, shard: message.shard }, 'node registered');
+  private beginTenure(self: InfoNode, state: ClusterState | undefined, fencing: number): void {
+    if (this.stopping) return;
+    const { store, logger } = this.around;
+    const tenure = new Tenure({
+      options: this.clusterOptions(self, state, fencing),
+      store,
+      logger,
+      nowMs: () => this.around.nowMs(),
+      timers: this.around.timers,
+      onBegun: (topology) => {
+        if (this.tenure === tenure) this.publish(topology);
+      },
+      onStep: (topology, delta) => {
+        if (this.tenure === tenure) this.publishStep(topology, delta);
+      },
+      onFailed: (error) => {
+        if (this.tenure === tenure) this.fail(error);
+      },
+    });
+    this.tenure = tenure;
+    this.stored = undefined;
+    if (fencing > 0) logger.info({ event: 'active', fencing }, 'this info decides from now on');
+    // Never rejects: a failed save ends in `onFailed`.
+    void tenure.begin();
+  }
+
+  private loseTenure(error: EdisError): void {
+    const { tenure } = this;
+    this.tenure = undefined;
+    if (tenure === undefined) return;
+    if (!this.stopping) this.around.logger.warn({ event: 'standby', code: error.code }, error.message);
+    tenure.lose(error);
+  }
+
+  private onStored(self: InfoNode, stored: ClusterState): void {
+    if (this.stopping || this.tenure !== undefined) return;
+    this.stored = stored;
+    const { topology } = stored;
+    // Whoever reached this info has to find it in the map, to know the network that it is in.
+    const isListed = topology.infos.some((info) => info.node === self.node);
+    this.publish(isListed ? topology : { ...topology, infos: [...topology.infos, self] });
+  }
+
+  /** A map that was not made here, or not out of the published one. */
+  private publish(topology: Topology): void {
+    const before = this.published;
+    if (before === undefined) {
+      this.published = topology;
+      this.onFirstMap();
+    } else if (before.cluster !== topology.cluster) {
+      this.published = topology;
+      for (const watcher of this.watchers.values()) watcher.sendWhole(topology);
+    } else if (before.revision < topology.revision) {
+      const next = withSharedParts(before, topology);
+      this.publishStep(next, deltaBetween(before, next));
     }
+  }
+
+  private publishStep(topology: Topology, delta: TopologyDelta): void {
+    for (const line of describeChange(this.topology, topology)) this.around.logger.info(line.facts, line.text);
+    this.published = topology;
+    for (const watcher of this.watchers.values()) watcher.push(delta);
   }
 
   private selfNode(state: ClusterState | undefined, port: number): InfoNode {
     const { config, around } = this;
+    // The name in the map is that of whoever decided last: with several infos perhaps another one.
+    const known = config.store === 'embedded' ? state?.topology.infos[0]?.node : undefined;
     return {
-      node: config.node ?? state?.topology.infos[0]?.node ?? around.newNode,
+      node: config.node ?? known ?? around.newNode,
       endpoints: advertisedEndpoints(config.advertise, config.listen, port),
       host: around.host,
       pid: around.pid,
@@ -278,22 +290,21 @@ export class Info implements RunningRole, InfoHandlers {
 
   private fail(error: EdisError): void {
     this.stop();
-    this.failure = error;
     this.server.setServing(false);
-    this.keyspaceRequests.rejectAll(error);
+    this.tenure?.rejectRequests(error);
     this.reportFailure(error);
   }
 
   private stop(): void {
     this.stopping = true;
-    clearInterval(this.ticking);
+    this.tenure?.stop();
   }
 
   private async closeAll(): Promise<void> {
     this.stop();
     await this.server.close();
-    await this.runner.idle();
-    this.keyspaceRequests.rejectAll(notReady(true));
+    await this.tenure?.idle();
+    this.tenure?.rejectRequests(notReady(true));
     await this.around.store.close();
   }
 }

@@ -105,4 +105,11 @@ describe('edis-info', () => {
     }
     expect(refusals.map((refusal) => refusal.error).join('')).not.toContain('    at ');
   });
+
+  test('an etcd that nobody answers for is one line with its address and exit code 3', async () => {
+    const endpoint = 'http://127.0.0.1:1';
+    const { code, error } = await ended(run('--store', 'etcd', '--etcd', endpoint));
+    expect(error).toMatch(/^edis-info: etcd at 127\.0\.0\.1:1 did not answer within 5000 ms [^\n]+; check --etcd\n$/);
+    expect(code).toBe(3);
+  });
 });

@@ -29,7 +29,8 @@ function topology(revision: number): Topology {
 }
 
 function configuration(epoch: number): Configuration {
-  return { shard: 's1', epoch, primary: 'p', members: ['p'], quorum: 1, configuredSize: 1, primaryEndpoints: [] };
+  const size = { quorum: 1, configuredSize: 1, leaseMs: 2000 };
+  return { shard: 's1', epoch, primarySince: epoch, primary: 'p', members: ['p'], primaryEndpoints: [], ...size };
 }
 
 test('a session gets steps of the map only after a whole one', () => {

@@ -4,14 +4,16 @@ import type { Logger, RunningRole } from '@edis/process';
 import { hostIdentity, makeNodeName } from '@edis/process';
 import type { InfoConfig } from './config.ts';
 import { EmbeddedStore } from './embedded-store.ts';
+import { etcdSettings } from './etcd-settings.ts';
+import { EtcdStore } from './etcd-store.ts';
 import { Info } from './info.ts';
+import { processSurroundings } from './process-surroundings.ts';
 import type { InfoStore } from './store.ts';
 import { MemoryStore } from './store.ts';
 
-async function openStore(config: InfoConfig): Promise<InfoStore> {
-  if (config.store === 'etcd') {
-    throw new EdisError('usage', '--store etcd is not available yet; use --store embedded');
-  }
+async function openStore(config: InfoConfig, logger: Logger): Promise<InfoStore> {
+  const etcd = etcdSettings(config);
+  if (etcd !== undefined) return new EtcdStore(etcd, logger);
   if (config.ephemeral) return new MemoryStore();
   if (config.data === undefined) {
     throw new EdisError(
@@ -25,13 +27,13 @@ async function openStore(config: InfoConfig): Promise<InfoStore> {
 /** Opens the store and starts info on it: what the binary does. */
 export async function startInfo(config: InfoConfig, logger: Logger): Promise<RunningRole> {
   const info = new Info(config, {
-    store: await openStore(config),
+    store: await openStore(config, logger),
     logger,
     newNode: makeNodeName('info'),
     newCluster: randomUUID(),
     host: hostIdentity(),
     pid: process.pid,
-    nowMs: () => performance.now(),
+    ...processSurroundings,
   });
   try {
     await info.start();

@@ -27,11 +27,13 @@ export interface Row {
 }
 
 /** Raised when rows of this version cannot be read by the one before. */
-const rowFormat = 2;
+const rowFormat = 3;
 /** The first one whose keyspaces have settings, and which remembers ids that were used. */
 const keyspaceFormat = 2;
+/** The first one whose shards may change their primary. */
+const promotionFormat = 3;
 
-const clusterKey = 'cluster';
+export const clusterKey = 'cluster';
 
 function shardKey(shard: string): string {
   return `shard/${shard}`;
@@ -86,7 +88,7 @@ export function stateOfRows(rows: Iterable<Row>): ClusterState | undefined {
     const message = `the data directory has format ${format}, this version reads ${rowFormat}; use a newer one`;
     throw new EdisError('data-directory', message);
   }
-  const entries = cluster.field('shards').list((name) => readShardRow(byKey, name.text()));
+  const entries = cluster.field('shards').list((name) => readShardRow(byKey, name.text(), format));
   const state: ClusterState = {
     topology: {
       cluster: cluster.field('cluster').text(),
@@ -109,11 +111,16 @@ export function stateOfRows(rows: Iterable<Row>): ClusterState | undefined {
   return state;
 }
 
-function readShardRow(rows: ReadonlyMap<string, Row>, name: string): { shard: Shard; record: ShardRecord } {
+function readShardRow(
+  rows: ReadonlyMap<string, Row>,
+  name: string,
+  format: number,
+): { shard: Shard; record: ShardRecord } {
   const row = rows.get(shardKey(name));
   if (row === undefined) throw new EdisError('damaged', `info's stored row '${shardKey(name)}' is missing`);
   const entry = opened(row);
-  return { shard: readShard(entry.field('shard')), record: readRecord(entry.field('record')) };
+  const record = readRecord(entry.field('record'), format);
+  return { shard: readShard(entry.field('shard'), record), record };
 }
 
 function readEndpoint(value: StoredValue): Endpoint {
@@ -175,27 +182,35 @@ function readMember(value: StoredValue): Member {
   };
 }
 
-function readShard(value: StoredValue): Shard {
+function readShard(value: StoredValue, record: ShardRecord): Shard {
   return {
     shard: value.field('shard').text(),
     epoch: value.field('epoch').count(),
     primary: value.field('primary').text(),
     configuredSize: value.field('configuredSize').count(),
     members: value.field('members').list(readMember),
+    voters: record.members,
   };
 }
 
-function readRecord(value: StoredValue): ShardRecord {
+function readRecord(value: StoredValue, format: number): ShardRecord {
+  const epoch = value.field('epoch').count();
+  const primary = value.field('primary').text();
+  const incarnations = value.field('incarnations').list((entry) => ({
+    store: entry.field('store').text(),
+    incarnation: entry.field('incarnation').count(),
+  }));
+  const isOld = format < promotionFormat;
+  const promoted = incarnations.find((entry) => entry.store === primary)?.incarnation ?? 0;
   return {
     shard: value.field('shard').text(),
-    epoch: value.field('epoch').count(),
-    primary: value.field('primary').text(),
+    epoch,
+    primarySince: isOld ? epoch : value.field('primarySince').count(),
+    primary,
+    primaryIncarnation: isOld ? promoted : value.field('primaryIncarnation').count(),
     members: value.field('members').list((store) => store.text()),
     quorum: value.field('quorum').count(),
     configuredSize: value.field('configuredSize').count(),
-    incarnations: value.field('incarnations').list((entry) => ({
-      store: entry.field('store').text(),
-      incarnation: entry.field('incarnation').count(),
-    })),
+    incarnations,
   };
 }

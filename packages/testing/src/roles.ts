@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Info, type InfoConfig, settings as infoSettings, MemoryStore } from '@edis/info';
+import { Info, type InfoConfig, settings as infoSettings, MemoryStore, processSurroundings } from '@edis/info';
 import { hostIdentity, parseSettings } from '@edis/process';
 import { settings as readShardSettings } from '@edis/read-shard';
 import { type MemberConfig, startMember } from '@edis/shard';
@@ -34,7 +34,7 @@ export function infoStarter(node: string, initialShards: number): Start {
       newCluster,
       host: hostIdentity(),
       pid: process.pid,
-      nowMs: () => performance.now(),
+      ...processSurroundings,
     });
     try {
       await info.start();
