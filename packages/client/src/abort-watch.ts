@@ -1,7 +1,7 @@
-import type { PendingOperation } from './pending-operation.ts';
+import type { DeadlineEntry } from './deadline-list.ts';
 
 interface Watched {
-  readonly operations: Set<PendingOperation>;
+  readonly operations: Set<DeadlineEntry>;
   readonly listener: () => void;
 }
 
@@ -11,13 +11,13 @@ interface Watched {
  */
 export class AbortWatch {
   readonly #signals = new Map<AbortSignal, Watched>();
-  readonly #onAbort: (operation: PendingOperation) => void;
+  readonly #onAbort: (operation: DeadlineEntry) => void;
 
-  constructor(onAbort: (operation: PendingOperation) => void) {
+  constructor(onAbort: (operation: DeadlineEntry) => void) {
     this.#onAbort = onAbort;
   }
 
-  add(signal: AbortSignal, operation: PendingOperation): void {
+  add(signal: AbortSignal, operation: DeadlineEntry): void {
     const watched = this.#signals.get(signal);
     if (watched !== undefined) {
       watched.operations.add(operation);
@@ -31,7 +31,7 @@ export class AbortWatch {
     signal.addEventListener('abort', listener, { once: true });
   }
 
-  remove(signal: AbortSignal, operation: PendingOperation): void {
+  remove(signal: AbortSignal, operation: DeadlineEntry): void {
     const watched = this.#signals.get(signal);
     if (watched === undefined) return;
     watched.operations.delete(operation);

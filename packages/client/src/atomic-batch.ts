@@ -4,7 +4,7 @@
  */
 import { type ByteString, EdisError, limits, type ShardId, slotOf } from '@edis/core';
 import type { CallContext, Countdown } from './call-context.ts';
-import { checkedMetadata, conditionOf, incrementOf, keyBytes, listOf, ttlOf, valueBytes } from './call-input.ts';
+import { conditionOf, incrementOf, keyBytes, listOf, putContent, valueBytes } from './call-input.ts';
 import type { BatchWrite, WriteOptions } from './options.ts';
 import { atomicBytes, PendingAtomic, type PreparedWrite } from './pending-atomic.ts';
 import { putBytes } from './pending-operation.ts';
@@ -38,8 +38,7 @@ function prepare(write: BatchWrite, index: number): PreparedWrite {
     const key = keyBytes(callerKey);
     switch (write.kind) {
       case 'put': {
-        const metadata = checkedMetadata(write.metadata);
-        const content = { value: valueBytes(write.value), metadata, ttlMs: ttlOf(write.ttlMs) };
+        const content = putContent(write.value, write);
         const bytes = key.length + putBytes(content);
         return { kind: 'put', key, callerKey, ...content, condition: conditionOf(write), bytes };
       }

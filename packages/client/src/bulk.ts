@@ -1,83 +1,48 @@
 import { EdisError } from '@edis/core';
+import { BulkCall, type BulkTerms } from './bulk-call.ts';
+import type { BulkItem } from './bulk-item.ts';
 
-/** Calls that one bulk call has unfinished at once: one full batch, so that it leaves room for others. */
-const maxBulkOperations = 4096;
-
-/** Begins one call of a bulk, which tells its end by one of both, once. No promise each: they would cost a third. */
-export type BulkCall<Result> = (resolve: (result: Result) => void, reject: (error: EdisError) => void) => void;
+/** Operations that one call has begun at once: two full batches, so that the next are ready when one has ended. */
+const maxCallOperations = 2048;
+const maxCalls = 2;
 
 /**
- * Starts prepared calls, a bounded number at a time, and gives their results in order. When some fail, begins no more
- * and rejects after all that were begun have settled: with the first error, and with how many were done.
+ * Has all items carried out, a bounded number at a time. When some fail, begins no more and rejects after all that were
+ * begun have ended: with the first error, and with how many were done.
+ * @param start begins one call; it ends in any case
  */
-export function runBulk<Result>(what: string, calls: readonly BulkCall<Result>[]): Promise<Result[]> {
-  return new Promise((resolve, reject) => new BulkRun(what, calls, resolve, reject).start());
+export async function runBulk(
+  what: string,
+  items: readonly BulkItem[],
+  terms: BulkTerms,
+  start: (call: BulkCall) => void,
+): Promise<void> {
+  const errors: EdisError[] = [];
+  let begun = 0;
+  const goOn = async (): Promise<void> => {
+    while (begun < items.length && errors.length === 0) {
+      const call = new BulkCall(items.slice(begun, begun + maxCallOperations), terms);
+      begun += call.items.length;
+      start(call);
+      await call.ended;
+      errors.push(...call.errors);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(maxCalls, items.length) }, goOn));
+  const [first] = errors;
+  if (first !== undefined) throw summaryOf(what, begun - errors.length, items.length, first, errors);
 }
 
-class BulkRun<Result> {
-  readonly #what: string;
-  readonly #calls: readonly BulkCall<Result>[];
-  readonly #resolve: (results: Result[]) => void;
-  readonly #reject: (error: EdisError) => void;
-  readonly #results: Result[] = [];
-  readonly #errors: EdisError[] = [];
-  #begun = 0;
-  #unfinished = 0;
-  readonly #onError = (error: EdisError): void => {
-    this.#errors.push(error);
-    this.#onSettled();
-  };
-
-  constructor(
-    what: string,
-    calls: readonly BulkCall<Result>[],
-    resolve: (results: Result[]) => void,
-    reject: (error: EdisError) => void,
-  ) {
-    this.#what = what;
-    this.#calls = calls;
-    this.#resolve = resolve;
-    this.#reject = reject;
-  }
-
-  start(): void {
-    // Held by one more, so that calls that end at once do not end the whole before all have begun.
-    this.#unfinished = 1;
-    this.#beginMore();
-    this.#onSettled();
-  }
-
-  #beginMore(): void {
-    while (this.#begun < this.#calls.length && this.#unfinished <= maxBulkOperations && this.#errors.length === 0) {
-      const index = this.#begun;
-      const call = this.#calls[index];
-      this.#begun += 1;
-      this.#unfinished += 1;
-      call?.((result) => {
-        this.#results[index] = result;
-        this.#onSettled();
-      }, this.#onError);
-    }
-  }
-
-  #onSettled(): void {
-    this.#unfinished -= 1;
-    if (this.#unfinished > 0) {
-      if (this.#begun < this.#calls.length) this.#beginMore();
-      return;
-    }
-    const [first] = this.#errors;
-    if (first === undefined) this.#resolve(this.#results);
-    else this.#reject(this.#summary(first));
-  }
-
-  #summary(first: EdisError): EdisError {
-    const done = this.#begun - this.#errors.length;
-    const message = `${done} of ${this.#calls.length} ${this.#what} were done; first error: ${first.message}`;
-    return new EdisError(first.code, message, {
-      cause: first,
-      outcomeUnknown: this.#errors.some((error) => error.outcomeUnknown),
-      ...(first.retryAfterMs === undefined ? {} : { retryAfterMs: first.retryAfterMs }),
-    });
-  }
+function summaryOf(
+  what: string,
+  done: number,
+  count: number,
+  first: EdisError,
+  errors: readonly EdisError[],
+): EdisError {
+  return new EdisError(first.code, `${done} of ${count} ${what} were done; first error: ${first.message}`, {
+    cause: first,
+    outcomeUnknown: errors.some((error) => error.outcomeUnknown),
+    ...(first.retryAfterMs === undefined ? {} : { retryAfterMs: first.retryAfterMs }),
+  });
 }

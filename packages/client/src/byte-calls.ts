@@ -1,8 +1,9 @@
-import { EdisError, noExpiry } from '@edis/core';
+import { EdisError, invariant, noExpiry } from '@edis/core';
 import { runBatch } from './atomic-batch.ts';
-import { type BulkCall, runBulk } from './bulk.ts';
+import { runBulk } from './bulk.ts';
+import { BulkGet, type BulkItem, BulkPut } from './bulk-item.ts';
 import type { CallContext } from './call-context.ts';
-import { checkedMetadata, checkedTtlMs, incrementOf, listOf, ttlOf, valueBytes } from './call-input.ts';
+import { checkedTtlMs, incrementOf, listOf, putContent, valueBytes } from './call-input.ts';
 import { locateKey } from './cluster-queries.ts';
 import { distributionOf } from './distribution.ts';
 import type { ByteKeyspace } from './keyspace.ts';
@@ -26,7 +27,6 @@ import {
   PendingGet,
   PendingIncrement,
   PendingPut,
-  type PutContent,
 } from './pending-operation.ts';
 import { aggregateRecords } from './query-aggregate.ts';
 import { countRecords } from './query-count.ts';
@@ -43,6 +43,7 @@ import type {
   WatchOptions,
 } from './query-options.ts';
 import { openKeys, openScan, openSearch } from './query-scan.ts';
+import { streamOf } from './record-stream.ts';
 import type {
   AppendResult,
   BatchResult,
@@ -176,48 +177,44 @@ export class ByteCalls implements ByteKeyspace {
   async mput(entries: Iterable<PutEntry>, options?: WriteOptions): Promise<PutResult[]> {
     const { context } = this;
     const write = context.writeParts(options);
-    const prepared = listOf(entries, 'entries').map((entry, index) => {
+    const items = listOf(entries, 'entries').map((entry, index) => {
       if (typeof entry !== 'object' || entry === null) throw noRecord(index);
-      return { call: context.callParts(entry.key, options), content: putContent(entry.value, entry) };
+      return new BulkPut(entry.key, putContent(entry.value, entry), write);
     });
-    const { runner } = context.parts;
-    const calls = prepared.map(
-      ({ call, content }): BulkCall<PutResult> =>
-        (resolve, reject) => {
-          const applied = (result: PutResult | NotApplied): void => {
-            if (result.applied) resolve(result);
-            else reject(new EdisError('protocol', 'a put without a condition was answered with an unmet one'));
-          };
-          runner.start(new PendingPut(call, content, write, applied, reject), options?.signal);
-        },
-    );
-    return runBulk('puts', calls);
+    await this.#runBulk('puts', items, options);
+    return items.map(({ result }) => {
+      invariant(result !== undefined, 'a bulk that did not fail has all results');
+      return result;
+    });
   }
 
   async mget(keys: Iterable<Key>, options?: GetOptions): Promise<(GetResult | undefined)[]> {
+    const read = this.context.readParts(options);
+    const items = listOf(keys, 'keys').map((key) => new BulkGet(key, read));
+    await this.#runBulk('gets', items, options);
+    return items.map(({ result }) => result);
+  }
+
+  #runBulk(what: string, items: readonly BulkItem[], options: CallOptions | undefined): Promise<void> {
     const { context } = this;
-    const read = context.readParts(options);
-    const prepared = listOf(keys, 'keys').map((key) => context.callParts(key, options));
-    const { runner } = context.parts;
-    const calls = prepared.map(
-      (call): BulkCall<GetResult | undefined> =>
-        (resolve, reject) => {
-          runner.start(new PendingGet(call, read, false, resolve, reject), options?.signal);
-        },
-    );
-    return runBulk('gets', calls);
+    const { scope, session } = context;
+    const terms = { scope, session, timeoutMs: context.timeoutMs(options) };
+    return runBulk(what, items, terms, (call) => context.parts.runner.startBulk(call, options?.signal));
   }
 
   scan(options?: ScanOptions): RecordStream<GetResult> {
-    return openScan(this.context.parts.queries, this.context.queryCall('scan', options), options);
+    const { context } = this;
+    return streamOf(() => openScan(context.parts.queries, context.queryCall('scan', options), options));
   }
 
   keys(options?: ScanOptions): RecordStream<Key> {
-    return openKeys(this.context.parts.queries, this.context.queryCall('keys', options), options);
+    const { context } = this;
+    return streamOf(() => openKeys(context.parts.queries, context.queryCall('keys', options), options));
   }
 
   search(query: SearchQuery, options?: SearchOptions): RecordStream<GetResult> {
-    return openSearch(this.context.parts.queries, this.context.queryCall('search', options), query, options);
+    const { context } = this;
+    return streamOf(() => openSearch(context.parts.queries, context.queryCall('search', options), query, options));
   }
 
   async count(range?: KeyRange & GetOptions): Promise<number> {
@@ -265,12 +262,6 @@ export class ByteCalls implements ByteKeyspace {
       context.parts.runner.start(new PendingExpire(call, ttlMs, write, resolve, reject), options?.signal);
     });
   }
-}
-
-function putContent(value: Value, options: Pick<PutEntry, 'metadata' | 'ttlMs'> | undefined): PutContent {
-  const bytes = valueBytes(value);
-  if (options === undefined) return { value: bytes, metadata: undefined, ttlMs: 0 };
-  return { value: bytes, metadata: checkedMetadata(options.metadata), ttlMs: ttlOf(options.ttlMs) };
 }
 
 function noRecord(index: number): EdisError {

@@ -1,6 +1,7 @@
-import { type Ack, type Consistency, decodeSessionToken, EdisError, slotOf } from '@edis/core';
+import { type Ack, type Consistency, decodeSessionToken, EdisError, networkOf, slotOf } from '@edis/core';
 import { conditionOf, keyBytes } from './call-input.ts';
 import type { Environment } from './environment.ts';
+import { infoAddresses } from './info-addresses.ts';
 import type { KeyspaceScope } from './keyspace-scope.ts';
 import type { OperationRunner } from './operation-runner.ts';
 import {
@@ -100,6 +101,14 @@ export class CallContext {
     const { cluster } = this.parts.runner.routes.topology;
     const token = after === undefined ? undefined : decodeSessionToken(after, cluster);
     return { consistency, maxStalenessMs: Math.floor(maxStalenessMs ?? 0), token };
+  }
+
+  /** Where to ask for what only the info that decides can answer. */
+  infoAddresses(): readonly string[] {
+    const { config, runner, watch } = this.parts;
+    const { topology } = runner.routes;
+    const network = config.network ?? networkOf(topology, watch.dialledAddress);
+    return infoAddresses(topology, config.infoAddresses, network);
   }
 
   callLimits(options: CallOptions | undefined): CallLimits {

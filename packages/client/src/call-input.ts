@@ -15,11 +15,16 @@ import {
   type Metadata,
   noExpiry,
 } from '@edis/core';
-import type { Key, Value } from './options.ts';
+import type { Key, RecordLife, Value } from './options.ts';
+import type { PutContent } from './pending-operation.ts';
 
 interface WriteCondition {
   readonly ifAbsent?: boolean | undefined;
   readonly ifVersion?: number | undefined;
+}
+
+interface PutExtras extends RecordLife {
+  readonly metadata?: Metadata | undefined;
 }
 
 /** A key as the bytes that hash and travel. */
@@ -41,12 +46,13 @@ export function valueBytes(value: Value): Bytes {
   return bytes;
 }
 
-export function checkedMetadata(metadata: Metadata | undefined): Metadata | undefined {
+function checkedMetadata(metadata: Metadata | undefined): Metadata | undefined {
   if (metadata === undefined) return undefined;
   if (metadata === null || typeof metadata !== 'object') {
     throw invalid(`the metadata is ${typeName(metadata)}; give an object of strings`);
   }
-  for (const [name, text] of Object.entries(metadata)) {
+  for (const name of Object.keys(metadata)) {
+    const text: unknown = metadata[name];
     if (typeof text !== 'string')
       throw invalid(`metadata field ${JSON.stringify(name)} is ${typeName(text)}; give a string`);
     if (hasHalfPair(name) || hasHalfPair(text)) {
@@ -57,6 +63,14 @@ export function checkedMetadata(metadata: Metadata | undefined): Metadata | unde
   return metadata;
 }
 
+/** What a put writes, of what its caller gave. */
+export function putContent(value: Value, options: PutExtras | undefined): PutContent {
+  const bytes = valueBytes(value);
+  if (options === undefined) return { value: bytes, metadata: undefined, ttlMs: 0, expiresAtMs: 0 };
+  const metadata = checkedMetadata(options.metadata);
+  return { value: bytes, metadata, ttlMs: ttlOf(options.ttlMs), expiresAtMs: deadlineOf(options) };
+}
+
 /** A list that a caller gave, checked as far as no type can vouch for it in JavaScript. */
 export function listOf<Item>(items: Iterable<Item>, what: string): Item[] {
   const given: unknown = items;
@@ -65,10 +79,18 @@ export function listOf<Item>(items: Iterable<Item>, what: string): Item[] {
 }
 
 /** A TTL as it travels; undefined: the keyspace's default. */
-export function ttlOf(ttlMs: number | 'never' | undefined): number {
+function ttlOf(ttlMs: number | 'never' | undefined): number {
   if (ttlMs === undefined) return 0;
   if (ttlMs === 'never') return noExpiry;
   return checkedTtlMs(ttlMs);
+}
+
+/** A deadline as it travels; 0: none is given, so that the TTL counts. */
+function deadlineOf({ ttlMs, expiresAtMs }: RecordLife): number {
+  if (expiresAtMs === undefined) return 0;
+  if (ttlMs !== undefined) throw invalid('ttlMs and expiresAtMs exclude each other; give one of them');
+  if (Number.isSafeInteger(expiresAtMs) && expiresAtMs >= 1) return expiresAtMs;
+  throw invalid(`expiresAtMs is ${String(expiresAtMs)}; give whole milliseconds since 1970`);
 }
 
 export function checkedTtlMs(ttlMs: number): number {

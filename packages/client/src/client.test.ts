@@ -93,6 +93,24 @@ test('input beyond the limits is refused with the limit in the message, and noth
   expect(cluster.node('s1-w').operations).toEqual([]);
 });
 
+test('a query that is refused before it is asked rejects where it is taken from, and throws nowhere else', async () => {
+  const client = await open(new FakeCluster({ shards: 1, replicas: 0 }));
+  const streams = [
+    client.scan({ limit: 0 }),
+    client.scan({ cursor: 'no cursor' }),
+    client.keys({ prefix: 'a', to: 'b' }),
+    client.search({}),
+    client.search({ age: { gte: 18 } }),
+    client.scan({ timeoutMs: -1 }),
+  ];
+  for (const stream of streams) {
+    expect(stream.cursor).toBeUndefined();
+    expect(await failureOf(stream.toArray())).toMatchObject({ code: 'invalid-argument' });
+    const taken = stream[Symbol.asyncIterator]().next();
+    expect(await failureOf(taken)).toMatchObject({ code: 'invalid-argument' });
+  }
+});
+
 test('an unknown keyspace is named as such', async () => {
   const cluster = new FakeCluster({ shards: 1, replicas: 0 });
   const client = await open(cluster, { keyspace: 'nowhere' });

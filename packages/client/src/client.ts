@@ -1,7 +1,7 @@
 import type { ClusterDescription, KeyspaceSettings, Topology } from '@edis/core';
 import type { ByteKeyspace, Keyspace } from './keyspace.ts';
-import type { CallOptions } from './options.ts';
-import type { KeyspaceDescription, NodeStatsReply } from './results.ts';
+import type { CallOptions, PromoteOptions } from './options.ts';
+import type { KeyspaceDescription, NodeStatsReply, PromoteResult } from './results.ts';
 import type { BytesKeyspaceOptions, KeyspaceOptions, TextKeyspaceOptions } from './value-codec.ts';
 
 /**
@@ -39,6 +39,12 @@ export interface Client extends ByteKeyspace, KeyspaceSource, AsyncDisposable {
 
   /** Figures of every member of every shard; a member that does not answer appears with its error. */
   stats(options?: CallOptions): Promise<NodeStatsReply[]>;
+
+  /**
+   * Gives a shard another primary: hands over without losing or refusing a write. Resolves when this client's map shows
+   * it. With `unsafe`, a shard that waits for lost members takes what there is.
+   */
+  promote(shard: string, options?: PromoteOptions): Promise<PromoteResult>;
 
   /** Ends everything; calls that have not settled reject with 'closed'. May be called again. */
   close(): Promise<void>;

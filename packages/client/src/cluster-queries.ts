@@ -78,7 +78,8 @@ export function locateKey(routes: RouteTable, scope: KeyspaceScope, key: Key): L
   }
   const members = shard.members.map((member) => {
     const { node, role, alive } = member;
-    return { node, role, alive, address: routes.addressOf(member) };
+    const voting = shard.voters.includes(member.store);
+    return { node, role, alive, voting, address: routes.addressOf(member) };
   });
   const usable = route.replicas.filter((replica) => replica.usable).map((replica) => replica.node);
   const primary = route.primary === undefined ? [] : [route.primary.node];

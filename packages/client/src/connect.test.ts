@@ -30,6 +30,7 @@ async function serve(cluster: FakeCluster, listen = '127.0.0.1:0'): Promise<{ se
         return { topology: map.topology, reports: new Map(), waitsFor: [] };
       },
       createKeyspace: (name, settings) => info.createKeyspace(name, settings, { timeoutMs: 1_000 }),
+      promote: (wish) => info.promote(wish, { timeoutMs: 1_000 }),
       dropKeyspace: (name) => info.dropKeyspace(name, { timeoutMs: 1_000 }),
     },
     shard: {

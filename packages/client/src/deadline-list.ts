@@ -4,11 +4,14 @@
  * assignments; looking for what has expired looks at the heads alone. A timer per operation would cost more than the
  * operation.
  */
+import type { BulkCall } from './bulk-call.ts';
 import type { PendingOperation } from './pending-operation.ts';
 
+export type DeadlineEntry = PendingOperation | BulkCall;
+
 interface List {
-  first: PendingOperation | undefined;
-  last: PendingOperation | undefined;
+  first: DeadlineEntry | undefined;
+  last: DeadlineEntry | undefined;
 }
 
 export class DeadlineList {
@@ -21,7 +24,7 @@ export class DeadlineList {
     return this.#count;
   }
 
-  add(operation: PendingOperation, nowMs: number): void {
+  add(operation: DeadlineEntry, nowMs: number): void {
     operation.deadlineMs = nowMs + operation.timeoutMs;
     const list = this.#listOf(operation.timeoutMs);
     const last = list.last;
@@ -32,7 +35,7 @@ export class DeadlineList {
     this.#count += 1;
   }
 
-  remove(operation: PendingOperation): void {
+  remove(operation: DeadlineEntry): void {
     const { earlier, later } = operation;
     const list = this.#listOf(operation.timeoutMs);
     if (earlier === undefined) list.first = later;
@@ -45,11 +48,11 @@ export class DeadlineList {
   }
 
   /** Calls back with each operation whose deadline has passed; the callback removes it. */
-  forEachExpired(nowMs: number, expire: (operation: PendingOperation) => void): void {
+  forEachExpired(nowMs: number, expire: (operation: DeadlineEntry) => void): void {
     for (const [timeoutMs, list] of this.#lists) {
       let operation = list.first;
       while (operation !== undefined && operation.deadlineMs <= nowMs) {
-        const next: PendingOperation | undefined = operation.later;
+        const next: DeadlineEntry | undefined = operation.later;
         expire(operation);
         operation = next;
       }
@@ -58,8 +61,8 @@ export class DeadlineList {
   }
 
   /** Every operation in the list. */
-  all(): PendingOperation[] {
-    const operations: PendingOperation[] = [];
+  all(): DeadlineEntry[] {
+    const operations: DeadlineEntry[] = [];
     for (const list of this.#lists.values()) {
       for (let operation = list.first; operation !== undefined; operation = operation.later) operations.push(operation);
     }

@@ -5,7 +5,7 @@
  * A read may be repeated anywhere at any time. A write may be repeated because it travels under its operation id;
  * that it may have been carried out already is kept in mind (`unknown`) until there is an answer.
  */
-import { EdisError, type Outcome, unreachable } from '@edis/core';
+import { EdisError, type ErrorCode, type InvalidCause, type Outcome, unreachable } from '@edis/core';
 import type { Obstacle } from './obstacle.ts';
 
 /** An answer, or `lost`: the connection broke before there was one. */
@@ -73,8 +73,7 @@ export function decide(ending: Ending, attempt: Attempt): Decision {
         unknown: false,
       };
     case 'invalid': {
-      const code = ending.cause === 'no-such-keyspace' ? 'no-such-keyspace' : 'invalid-argument';
-      return fail(new EdisError(code, ending.message));
+      return fail(new EdisError(codeOf(ending.cause), ending.message));
     }
     case 'not-done':
       return fail(new EdisError('protocol', 'a single operation was answered as if it were part of a batch'));
@@ -97,6 +96,11 @@ export function decide(ending: Ending, attempt: Attempt): Decision {
     default:
       return unreachable(ending);
   }
+}
+
+function codeOf(cause: InvalidCause): ErrorCode {
+  if (cause === 'no-such-keyspace') return cause;
+  return cause === 'deadline-passed' ? 'expired' : 'invalid-argument';
 }
 
 function waitForChange(obstacle: Obstacle, unknown: boolean, detail = ''): Decision {

@@ -11,6 +11,8 @@ import {
   type KeyspaceReply,
   type KeyspaceSettings,
   type Member,
+  type PromoteReply,
+  type PromoteWish,
   type Shard,
   type SlotRange,
   slotCount,
@@ -22,6 +24,7 @@ import {
 import { type ClientStream, FakeNode, fakeStats } from './fake-node.ts';
 import { FakeShard } from './fake-shard.ts';
 import { FakeStream } from './fake-stream.ts';
+import { evenSlots, fakeClusterId } from './fake-topology.ts';
 import type { Channel, Transport } from './transport.ts';
 
 const infoAddress = 'localhost:7400';
@@ -42,13 +45,9 @@ export class FakeCluster {
     const shards: Shard[] = [];
     for (let index = 1; index <= options.shards; index++) shards.push(this.#addShard(`s${index}`, options.replicas));
     const formed = options.formed ?? true;
-    const slots = shards.map(({ shard }, index) => ({
-      from: Math.floor((slotCount * index) / shards.length),
-      to: Math.floor((slotCount * (index + 1)) / shards.length) - 1,
-      shard,
-    }));
+    const slots = evenSlots(shards.map(({ shard }) => shard));
     this.topology = {
-      cluster: 'fake-1',
+      cluster: fakeClusterId,
       revision: 1,
       formed,
       initialShards: options.shards,
@@ -90,6 +89,21 @@ export class FakeCluster {
       if (!shard.members.some((member) => member.node === name)) return shard;
       const members = shard.members.map((member) => (member.node === name ? { ...member, ...change } : member));
       return { ...shard, members };
+    });
+    this.change({ shards });
+  }
+
+  /** Another node leads its shard from now on, and knows it. */
+  promote(name: string): void {
+    const shards = this.topology.shards.map((shard) => {
+      const next = shard.members.find((member) => member.node === name);
+      if (next === undefined) return shard;
+      const members = shard.members.map((member): Member => {
+        const role = member === next ? 'primary' : 'replica';
+        this.node(member.node).role = role;
+        return { ...member, role };
+      });
+      return { ...shard, epoch: shard.epoch + 1, primary: next.store, members };
     });
     this.change({ shards });
   }
@@ -137,7 +151,8 @@ export class FakeCluster {
         pid: 0,
       });
     }
-    return { shard: name, epoch: 1, primary: `store-${name}-w`, configuredSize: replicas + 1, members };
+    const voters = members.map(({ store }) => store);
+    return { shard: name, epoch: 1, primary: `store-${name}-w`, configuredSize: replicas + 1, members, voters };
   }
 
   #channel(address: string): Channel {
@@ -179,6 +194,10 @@ export class FakeCluster {
         if (address !== infoAddress || !this.infoUp) throw new EdisError('unreachable', `${address} is down`);
         return this.#dropKeyspace(name);
       },
+      promote: async (wish) => {
+        if (address !== infoAddress || !this.infoUp) throw new EdisError('unreachable', `${address} is down`);
+        return this.#promote(wish);
+      },
       scan: () => noQueries(address),
       search: () => noQueries(address),
       aggregate: () => noQueries(address),
@@ -199,6 +218,18 @@ export class FakeCluster {
     const keyspace = { id: ++this.#lastKeyspace, name, strategy: 'hash', settings, slots } as const;
     const { revision } = this.#changeLater({ keyspaces: [...keyspaces, keyspace] });
     return { kind: 'created', keyspace, revision };
+  }
+
+  #promote({ shard: name, node }: PromoteWish): PromoteReply {
+    const shard = this.topology.shards.find((candidate) => candidate.shard === name);
+    if (shard === undefined) return { kind: 'refused', cause: 'no-such-shard', message: `there is no shard ${name}` };
+    const others = shard.members.filter((member) => member.store !== shard.primary && member.alive);
+    const next = node === '' ? others[0] : shard.members.find((member) => member.node === node);
+    if (next === undefined)
+      return { kind: 'refused', cause: 'not-alive', message: `${name} has no other living member` };
+    if (next.store === shard.primary) return { kind: 'refused', cause: 'is-primary', message: `${node} leads already` };
+    setImmediate(() => this.promote(next.node));
+    return { kind: 'accepted' };
   }
 
   #dropKeyspace(name: string): KeyspaceReply {

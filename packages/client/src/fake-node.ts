@@ -11,6 +11,7 @@ import {
 } from '@edis/core';
 import type { FakeShard } from './fake-shard.ts';
 import { FakeStream } from './fake-stream.ts';
+import { idleStats } from './fake-topology.ts';
 
 export type ClientStream = FakeStream<BatchRequest, BatchResponse>;
 
@@ -134,41 +135,12 @@ function asSent(operation: Operation): Operation {
 }
 
 export function fakeStats(node: FakeNode): NodeStats {
-  const { shard } = node;
+  const { shard, role, stalenessMs } = node;
+  const lastEntry = { epoch: shard.epoch, position: shard.position };
   return {
-    node: node.node,
-    shard: node.shardName,
-    role: node.role,
-    lastEntry: { epoch: shard.epoch, position: shard.position },
-    syncedPosition: shard.position,
-    visiblePosition: shard.position,
-    viewPosition: shard.position,
+    ...idleStats({ node: node.node, shard: node.shardName, role, stalenessMs, lastEntry }),
     recordCount: shard.records.size,
-    recordBytes: 0,
-    contentHash: '',
-    queueOperations: 0,
-    queueBytes: 0,
-    overlayBytes: 0,
-    readCount: 0,
     writeCount: shard.writeCount,
-    busyCount: 0,
-    cacheHitCount: 0,
-    cacheMissCount: 0,
-    logBytes: 0,
-    logFirstPosition: 0,
-    lagEntries: 0,
-    stalenessMs: node.stalenessMs,
-    residentBytes: 0,
-    followerCount: 0,
-    operationsPerSecond: 0,
-    repeatedCount: 0,
-    snapshotCount: 0,
-    readLatencyUs: { p50: 0, p99: 0 },
-    writeLatencyUs: { p50: 0, p99: 0 },
-    expiredCount: 0,
-    queryCount: 0,
-    watcherCount: 0,
     keyspaces: shard.keyspaceStats(),
-    hotKeys: [],
   };
 }

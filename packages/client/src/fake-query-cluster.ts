@@ -27,12 +27,12 @@ import {
   type SearchRequest,
   type SearchResponse,
   type Shard,
-  slotCount,
   slotOf,
   type Topology,
 } from '@edis/core';
 import { NodesInUse } from './batch-pace.ts';
 import { systemEnvironment } from './environment.ts';
+import { evenSlots, fakeClusterId, idleStats } from './fake-topology.ts';
 import { KeyspaceScope } from './keyspace-scope.ts';
 import { resolveOptions } from './options.ts';
 import { QueryChannels } from './query-channels.ts';
@@ -104,16 +104,13 @@ export class FakeQueryCluster {
   readonly offered: Topology[] = [];
   /** Channels that were opened. */
   opened = 0;
+  #unanswered = 0;
 
   constructor(shards: number, replicas: number, settings: KeyspaceSettings = defaultKeyspaceSettings) {
     const made = Array.from({ length: shards }, (_, index) => this.#makeShard(`s${index + 1}`, replicas));
-    const slots = made.map(({ shard }, index) => ({
-      from: Math.floor((slotCount * index) / shards),
-      to: Math.floor((slotCount * (index + 1)) / shards) - 1,
-      shard,
-    }));
+    const slots = evenSlots(made.map(({ shard }) => shard));
     this.topology = {
-      cluster: 'fake-1',
+      cluster: fakeClusterId,
       revision: 1,
       formed: true,
       initialShards: shards,
@@ -153,6 +150,12 @@ export class FakeQueryCluster {
     return found;
   }
 
+  /** Waits until every question has its answer, and the asker has had a turn with it. */
+  async settled(): Promise<void> {
+    do await nextTurn();
+    while (this.#unanswered > 0);
+  }
+
   /** Puts records where they belong. */
   fill(records: Iterable<FakeRecordInput>): void {
     const byShard = new Map<string, QueryRecord[]>();
@@ -184,17 +187,23 @@ export class FakeQueryCluster {
       const endpoints = [{ network: '', address: `${node}:1` }];
       members.push({ node, store: `store-${node}`, role, alive: true, endpoints, host: '', pid: 0 });
     }
-    return { shard: name, epoch: 1, primary: `store-${name}-w`, configuredSize: replicas + 1, members };
+    const voters = members.map(({ store }) => store);
+    return { shard: name, epoch: 1, primary: `store-${name}-w`, configuredSize: replicas + 1, members, voters };
   }
 
   #channel(address: string): QueryChannel {
     this.opened += 1;
     const node = this.nodes.find((candidate) => `${candidate.node}:1` === address);
     const answer = async <Given>(limits: CallLimits, give: (node: FakeQueryNode) => Given): Promise<Given> => {
-      await new Promise((resolve) => setImmediate(resolve));
-      if (node?.up !== true) throw new EdisError('unreachable', `${address} refused the connection`);
-      if (node.frozen) await endOf(limits);
-      return give(node);
+      this.#unanswered += 1;
+      try {
+        await nextTurn();
+        if (node?.up !== true) throw new EdisError('unreachable', `${address} refused the connection`);
+        if (node.frozen) await endOf(limits);
+        return give(node);
+      } finally {
+        this.#unanswered -= 1;
+      }
     };
     return {
       scan: (request, limits) => answer(limits, (each) => scanAt(each, request)),
@@ -223,6 +232,12 @@ export function queryCall(change: Partial<QueryCall> = {}): QueryCall {
     signal: undefined,
     ...change,
   };
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
 
 function endOf({ timeoutMs, signal }: CallLimits): Promise<never> {
@@ -292,44 +307,12 @@ function aggregateAt(node: FakeQueryNode, request: AggregateRequest, settings: K
   return { kind: 'groups', groups, footer };
 }
 
-const noLatency = { p50: 0, p99: 0 };
-
 function statsOf(node: FakeQueryNode): NodeStats {
+  const { shard, role, stalenessMs, records, position, statsChange } = node;
   return {
-    node: node.node,
-    shard: node.shard,
-    role: node.role,
-    lastEntry: node.position,
-    syncedPosition: node.position.position,
-    visiblePosition: node.position.position,
-    viewPosition: node.position.position,
-    recordCount: node.records.length,
-    recordBytes: 0,
-    contentHash: '',
-    queueOperations: 0,
-    queueBytes: 0,
-    overlayBytes: 0,
-    readCount: 0,
-    writeCount: 0,
-    busyCount: 0,
-    cacheHitCount: 0,
-    cacheMissCount: 0,
-    logBytes: 0,
-    logFirstPosition: 0,
-    lagEntries: 0,
-    stalenessMs: node.stalenessMs,
-    residentBytes: 0,
-    followerCount: 0,
-    operationsPerSecond: 0,
-    repeatedCount: 0,
-    snapshotCount: 0,
-    readLatencyUs: noLatency,
-    writeLatencyUs: noLatency,
-    expiredCount: 0,
-    queryCount: 0,
-    watcherCount: 0,
-    keyspaces: [{ keyspace: 1, recordCount: node.records.length, recordBytes: 10 * node.records.length }],
-    hotKeys: [],
-    ...node.statsChange,
+    ...idleStats({ node: node.node, shard, role, stalenessMs, lastEntry: position }),
+    recordCount: records.length,
+    keyspaces: [{ keyspace: 1, recordCount: records.length, recordBytes: 10 * records.length }],
+    ...statsChange,
   };
 }

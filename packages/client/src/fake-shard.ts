@@ -106,8 +106,8 @@ export class FakeShard {
     };
     switch (operation.kind) {
       case 'put': {
-        const { value, metadata, ttlMs } = operation;
-        set({ value, metadata, expiresAtMs: ttlMs > 0 ? this.nowMs + ttlMs : 0 });
+        const { value, metadata, ttlMs, expiresAtMs } = operation;
+        set({ value, metadata, expiresAtMs: ttlMs > 0 ? this.nowMs + ttlMs : expiresAtMs });
         return { kind: 'put', version, position };
       }
       case 'delete':

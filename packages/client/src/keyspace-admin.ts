@@ -29,6 +29,7 @@ export async function createKeyspace(
   );
   if (reply.kind === 'refused') throw refusal(reply);
   if (reply.kind !== 'created') throw new EdisError('protocol', `info answered a creation with ${reply.kind}`);
+  context.parts.watch.expect(reply.revision);
   const what = `map with keyspace ${name}`;
   const topology = await context.parts.waits.until(
     what,
@@ -72,6 +73,7 @@ export async function dropKeyspace(
     throw refusal(reply);
   }
   const { revision } = reply;
+  context.parts.watch.expect(revision);
   const what = `map without keyspace ${name}`;
   await context.parts.waits.until(what, (map) => map.revision >= revision, countdown.leftMs(), options?.signal);
   return true;
@@ -92,8 +94,8 @@ function ask(
   options: CallOptions | undefined,
   call: (channel: Channel, limits: CallLimits) => Promise<KeyspaceReply>,
 ): Promise<KeyspaceReply> {
-  const { config, transport } = context.parts;
-  return askInfo(what, config.infoAddresses, transport, context.callLimits(options), call);
+  const { transport } = context.parts;
+  return askInfo(what, context.infoAddresses(), transport, context.callLimits(options), call);
 }
 
 /** Undefined: a shard's primary did not answer, so sums would be wrong. */

@@ -120,6 +120,14 @@ it('creating waits for the map until its deadline', async () => {
   expect(await failureOf(pending)).toMatchObject({ code: 'deadline' });
 });
 
+it('an info that hangs is left for the next one when another info has said that there is a newer map', async () => {
+  await open();
+  cluster.muted = true;
+  const created = await client.createKeyspace('users', {}, { timeoutMs: 20_000 });
+  expect(created.name).toBe('users');
+  expect(client.topology().keyspaces.map(({ name }) => name)).toContain('users');
+});
+
 it('a JSON keyspace takes and gives values of its type', async () => {
   await open();
   const users = client.keyspace<User>('default', { codec: 'json' });

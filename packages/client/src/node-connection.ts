@@ -7,7 +7,8 @@
  * stream ends, every operation is handed back, told apart into sent and not sent; then the connection tries again
  * until it is closed.
  * Shaped by: a batch that is sent at the end of a microtask instead of the turn holds one operation of a caller's
- * loop; a stopped process keeps its TCP connections open, so replicas that leave reads unanswered are given up.
+ * loop; a stopped process keeps its TCP connections open, so replicas that leave reads unanswered are given up, and so
+ * is a primary as soon as the map names another one.
  */
 import {
   type BackoffLimits,
@@ -21,6 +22,7 @@ import {
   type ReadCandidate,
 } from '@edis/core';
 import { BatchPace, type NodesInUse, type SentBatch } from './batch-pace.ts';
+import type { BulkItem } from './bulk-item.ts';
 import type { CancelTimer, Environment } from './environment.ts';
 import { InFlightWindow } from './in-flight-window.ts';
 import type { PendingOperation } from './pending-operation.ts';
@@ -35,9 +37,12 @@ import type { WriteIdentity } from './write-identity.ts';
  */
 export type ConnectionState = 'idle' | 'connecting' | 'ready' | 'broken' | 'closed';
 
+/** What travels in batches. */
+export type SentOperation = PendingOperation | BulkItem;
+
 export interface ConnectionOwner {
-  onOutcome(operation: PendingOperation, outcome: Outcome, connection: NodeConnection, response: BatchResponse): void;
-  onLost(operations: readonly PendingOperation[], sent: boolean): void;
+  onOutcome(operation: SentOperation, outcome: Outcome, connection: NodeConnection, response: BatchResponse): void;
+  onLost(operations: readonly SentOperation[], sent: boolean): void;
   onReady(): void;
   /** Newest revision that the client routes by. */
   readonly revision: number;
@@ -73,13 +78,13 @@ export class NodeConnection implements ReadCandidate {
   #failures = 0;
   #lastError: EdisError | undefined;
 
-  #queue: PendingOperation[] = [];
+  #queue: SentOperation[] = [];
   #queueHead = 0;
   #flushScheduled = false;
   /** The stream wants no more before it has drained. */
   #blocked = false;
   /** By request number. A number is used again only when its answer has come, so late answers meet nobody. */
-  #inFlight: (PendingOperation | undefined)[] = [];
+  #inFlight: (SentOperation | undefined)[] = [];
   #freeRequests: number[] = [];
   readonly #pace: BatchPace;
   readonly #window = new InFlightWindow();
@@ -141,7 +146,7 @@ export class NodeConnection implements ReadCandidate {
   }
 
   /** Takes an operation; it leaves at the end of the turn, or when the node has greeted. */
-  enqueue(operation: PendingOperation): void {
+  enqueue(operation: SentOperation): void {
     operation.state = 'queued';
     operation.connection = this;
     this.#queue.push(operation);
@@ -155,7 +160,7 @@ export class NodeConnection implements ReadCandidate {
   }
 
   /** The operation is given up: a late answer to it is dropped. */
-  forget(operation: PendingOperation): void {
+  forget(operation: SentOperation): void {
     if (operation.state === 'sent' && this.#inFlight[operation.request] === operation) {
       this.#inFlight[operation.request] = undefined;
     }
@@ -163,7 +168,7 @@ export class NodeConnection implements ReadCandidate {
 
   /** Ends a stream to a replica that has left reads unanswered for too long. */
   checkStalled(nowMs: number): void {
-    if (this.#state !== 'ready' || this.#role === 'primary' || this.#inFlightCount === 0) return;
+    if (this.#state !== 'ready' || this.route.primary === this || this.#inFlightCount === 0) return;
     if (nowMs - this.#lastHeardMs <= replicaStallMs) return;
     this.#break(this.#stream, new EdisError('unreachable', `${this.node} at ${this.address} stopped answering`));
   }
@@ -171,6 +176,11 @@ export class NodeConnection implements ReadCandidate {
   /** Counts the time without an answer from now on. */
   restartPatience(nowMs: number): void {
     this.#lastHeardMs = nowMs;
+  }
+
+  /** The map names another primary: what this node was asked is asked there, and it must greet anew. */
+  depose(): void {
+    this.#break(this.#stream, new EdisError('unreachable', `${this.node} is no longer the primary`));
   }
 
   /** Makes the next attempt to connect now. */
@@ -302,7 +312,7 @@ export class NodeConnection implements ReadCandidate {
   /** The next batch, of one identity and within the limits; undefined when nothing can be sent. */
   #takeBatch(maxOperations: number): BatchRequest | undefined {
     const queue = this.#queue;
-    const operations: PendingOperation[] = [];
+    const operations: SentOperation[] = [];
     let identity: WriteIdentity | undefined;
     let bytes = 0;
     let index = this.#queueHead;
@@ -339,7 +349,7 @@ export class NodeConnection implements ReadCandidate {
     };
   }
 
-  #register(operation: PendingOperation): void {
+  #register(operation: SentOperation): void {
     const request = this.#freeRequests.pop() ?? this.#inFlight.length;
     this.#inFlight[request] = operation;
     operation.request = request;

@@ -11,8 +11,9 @@ import { askInfo, collectStats } from './cluster-queries.ts';
 import { createKeyspace, dropKeyspace, listKeyspaces } from './keyspace-admin.ts';
 import { KeyspaceScope } from './keyspace-scope.ts';
 import { OpenSession } from './open-session.ts';
-import type { CallOptions } from './options.ts';
-import type { KeyspaceDescription, NodeStatsReply } from './results.ts';
+import type { CallOptions, PromoteOptions } from './options.ts';
+import { promoteShard } from './promote.ts';
+import type { KeyspaceDescription, NodeStatsReply, PromoteResult } from './results.ts';
 import { RootCalls } from './root-calls.ts';
 import { SessionView } from './session-view.ts';
 
@@ -53,9 +54,9 @@ export class OpenClient extends RootCalls implements Client {
   }
 
   async describe(options?: CallOptions): Promise<ClusterDescription> {
-    const { config, transport } = this.parts;
+    const { transport } = this.parts;
     const limits = this.context.callLimits(options);
-    return askInfo('describe', config.infoAddresses, transport, limits, (channel, each) =>
+    return askInfo('describe', this.context.infoAddresses(), transport, limits, (channel, each) =>
       channel.describeCluster(each),
     );
   }
@@ -63,6 +64,10 @@ export class OpenClient extends RootCalls implements Client {
   async stats(options?: CallOptions): Promise<NodeStatsReply[]> {
     const { runner, transport } = this.parts;
     return collectStats(runner.routes, transport, this.context.callLimits(options), 'members');
+  }
+
+  async promote(shard: string, options?: PromoteOptions): Promise<PromoteResult> {
+    return promoteShard(this.context, shard, options);
   }
 
   async close(): Promise<void> {

@@ -10,17 +10,20 @@ import {
   type BatchResponse,
   backoffMs,
   EdisError,
+  invariant,
   type Outcome,
   type Topology,
   unreachable,
 } from '@edis/core';
 import { AbortWatch } from './abort-watch.ts';
 import { NodesInUse } from './batch-pace.ts';
-import { DeadlineList } from './deadline-list.ts';
+import { BulkCall } from './bulk-call.ts';
+import { BulkGet, type BulkItem, BulkPut } from './bulk-item.ts';
+import { type DeadlineEntry, DeadlineList } from './deadline-list.ts';
 import { type Attempt, type Decision, decide } from './decide.ts';
 import type { CancelTimer, Environment } from './environment.ts';
 import { abortedError, answeredError, closedError, deadlineError } from './failure.ts';
-import type { ConnectionOwner, NodeConnection } from './node-connection.ts';
+import type { ConnectionOwner, NodeConnection, SentOperation } from './node-connection.ts';
 import type { Obstacle } from './obstacle.ts';
 import type { ClientConfig } from './options.ts';
 import type { PendingGet, PendingOperation, PendingWrite } from './pending-operation.ts';
@@ -51,15 +54,17 @@ export class OperationRunner implements ConnectionOwner {
   readonly #watch: TopologyWatch;
   readonly #environment: Environment;
   readonly #unfinished = new DeadlineList();
-  readonly #aborts = new AbortWatch((operation) => this.#fail(operation, abortedError(operation)));
+  readonly #aborts = new AbortWatch((entry) => this.#giveUp(entry, abortedError));
   #pendingBytes = 0;
+  /** Operations of bulk calls, which are one entry of the list each. */
+  #bulkItems = 0;
   #waiting: PendingOperation[] = [];
   /** When the waiting are to be looked at next. */
   #nextWakeMs = Number.POSITIVE_INFINITY;
   #cancelSweep: CancelTimer | undefined;
   #lastSweepMs = 0;
   #closed = false;
-  readonly #expire = (operation: PendingOperation): void => this.#fail(operation, deadlineError(operation));
+  readonly #expire = (entry: DeadlineEntry): void => this.#giveUp(entry, deadlineError);
 
   constructor(
     topology: Topology,
@@ -88,7 +93,7 @@ export class OperationRunner implements ConnectionOwner {
       operation.reject(new EdisError('closed', 'the client is closed; connect again'));
       return;
     }
-    if (this.#unfinished.count >= maxPendingOperations || this.#pendingBytes + operation.bytes > maxPendingBytes) {
+    if (!this.#hasRoom(1, operation.bytes)) {
       operation.reject(this.#overloaded());
       return;
     }
@@ -100,11 +105,25 @@ export class OperationRunner implements ConnectionOwner {
       }
       this.#aborts.add(signal, operation);
     }
-    this.#pendingBytes += operation.bytes;
-    const nowMs = this.#environment.nowMs();
-    this.#unfinished.add(operation, nowMs);
-    if (this.#cancelSweep === undefined) this.#startSweeping(nowMs);
+    this.#add(operation);
     this.#dispatch(operation);
+  }
+
+  /** Begins the operations of a bulk; each of them ends in any case. */
+  startBulk(call: BulkCall, signal: AbortSignal | undefined): void {
+    call.signal = signal;
+    const { closed } = this;
+    if (closed || signal?.aborted === true || !this.#hasRoom(call.items.length, call.bytes)) {
+      const overloaded = this.#overloaded();
+      const refusal = (operation: PendingOperation): EdisError => (closed ? closedError(operation) : overloaded);
+      this.#giveUp(call, signal?.aborted === true && !closed ? abortedError : refusal);
+      return;
+    }
+    if (signal !== undefined) this.#aborts.add(signal, call);
+    this.#bulkItems += call.items.length;
+    call.onEnded = () => this.#onBulkEnded(call);
+    this.#add(call);
+    this.#dispatchBulk(call);
   }
 
   /** A new map: routes by it from now on. */
@@ -118,7 +137,9 @@ export class OperationRunner implements ConnectionOwner {
     this.#wakeOnChange();
   }
 
-  onOutcome(operation: PendingOperation, outcome: Outcome, connection: NodeConnection, response: BatchResponse): void {
+  onOutcome(answered: SentOperation, outcome: Outcome, connection: NodeConnection, response: BatchResponse): void {
+    if (isOfBulk(answered) && this.#completeItem(answered, outcome, connection, response)) return;
+    const operation = this.#alone(answered);
     const route = connection.route;
     let mapIsNewer = false;
     if (outcome.kind === 'wrong-shard' && outcome.topology !== undefined) {
@@ -143,9 +164,10 @@ export class OperationRunner implements ConnectionOwner {
     this.#carryOut(decision, operation);
   }
 
-  onLost(operations: readonly PendingOperation[], sent: boolean): void {
-    for (const operation of operations) {
-      if (operation.state === 'settled') continue;
+  onLost(operations: readonly SentOperation[], sent: boolean): void {
+    for (const each of operations) {
+      if (each.state === 'settled') continue;
+      const operation = this.#alone(each);
       const connection = operation.connection;
       const isWrite = operation.kind !== 'get';
       const attempt: Attempt = { isWrite, atPrimary: connection?.route.primary === connection, mapIsNewer: false };
@@ -158,7 +180,7 @@ export class OperationRunner implements ConnectionOwner {
     this.#closed = true;
     this.#cancelSweep?.();
     this.#cancelSweep = undefined;
-    for (const operation of this.#unfinished.all()) this.#fail(operation, closedError(operation));
+    for (const entry of this.#unfinished.all()) this.#giveUp(entry, closedError);
     this.#waiting = [];
     this.routes.close();
   }
@@ -325,6 +347,105 @@ export class OperationRunner implements ConnectionOwner {
     for (const connection of this.routes.connections) connection.checkStalled(nowMs);
   }
 
+  #add(entry: DeadlineEntry): void {
+    this.#pendingBytes += entry.bytes;
+    const nowMs = this.#environment.nowMs();
+    this.#unfinished.add(entry, nowMs);
+    if (this.#cancelSweep === undefined) this.#startSweeping(nowMs);
+  }
+
+  #dispatchBulk(call: BulkCall): void {
+    const keyspace = this.routes.keyspaceOf(call.terms.scope);
+    // One reader for all that is read of a shard: its answer is one message.
+    const readers = new Map<ShardRoute, NodeConnection | undefined>();
+    for (const item of call.items) {
+      if (item.state !== 'new') continue;
+      const route = keyspace === undefined ? undefined : this.routes.routeOf(keyspace.id, item.slot);
+      const target = route === undefined ? undefined : this.#targetOf(item, call, route, readers);
+      if (keyspace === undefined || target === undefined) {
+        this.#dispatch(this.#alone(item));
+        continue;
+      }
+      item.keyspace = keyspace.id;
+      target.enqueue(item);
+    }
+  }
+
+  /** Who takes an item as it is; undefined: it needs more than to be sent. */
+  #targetOf(
+    item: BulkItem,
+    { terms: { session } }: BulkCall,
+    route: ShardRoute,
+    readers: Map<ShardRoute, NodeConnection | undefined>,
+  ): NodeConnection | undefined {
+    if (item.kind === 'put') {
+      if (route.primary?.reachable !== true) return undefined;
+      item.sequence = route.identity.next();
+      if (item.sequence === 0) return undefined;
+      item.identity = route.identity;
+      return route.primary;
+    }
+    if (!readers.has(route)) readers.set(route, item.consistency === 'strong' ? route.primary : route.pickReader());
+    const { token } = item;
+    if (item.consistency === 'session') {
+      item.after = session === undefined ? route.after(token) : session.after(route.cluster, route.shard, token);
+    }
+    const reader = readers.get(route);
+    return reader?.reachable === true ? reader : undefined;
+  }
+
+  /** False: the item needs more than its answer. */
+  #completeItem(item: BulkItem, outcome: Outcome, connection: NodeConnection, response: BatchResponse): boolean {
+    const { call } = item;
+    if (call === undefined || item.state === 'settled') return true;
+    if (!item.expects(outcome)) return false;
+    const place = connection.route.see(response.epoch, outcome.position);
+    call.terms.session?.see(place);
+    item.complete(outcome, { place, servedBy: connection.servedBy, stalenessMs: response.stalenessMs });
+    item.state = 'settled';
+    item.connection = undefined;
+    if (item.kind === 'put') item.identity?.finish(item.sequence);
+    call.settle();
+    return true;
+  }
+
+  /** The operation itself, or that as which an item of a bulk goes on. */
+  #alone(sent: SentOperation): PendingOperation {
+    if (!isOfBulk(sent)) return sent;
+    const { call, connection, state } = sent;
+    invariant(call !== undefined, 'an item that has begun has a call');
+    connection?.forget(sent);
+    const operation = sent.alone(call);
+    operation.isOfBulk = true;
+    operation.state = state;
+    operation.connection = connection;
+    operation.keyspace = sent.keyspace;
+    operation.signal = call.signal;
+    sent.state = 'settled';
+    sent.connection = undefined;
+    call.alone.set(sent, operation);
+    return operation;
+  }
+
+  /** Ends an operation, or all of a bulk that have not ended. */
+  #giveUp(entry: DeadlineEntry, errorOf: (operation: PendingOperation) => EdisError): void {
+    if (!(entry instanceof BulkCall)) {
+      this.#fail(entry, errorOf(entry));
+      return;
+    }
+    for (const item of entry.items) {
+      const operation = item.state === 'settled' ? entry.alone.get(item) : this.#alone(item);
+      if (operation !== undefined && operation.state !== 'settled') this.#fail(operation, errorOf(operation));
+    }
+  }
+
+  #onBulkEnded(call: BulkCall): void {
+    this.#unfinished.remove(call);
+    this.#pendingBytes -= call.bytes;
+    this.#bulkItems -= call.items.length;
+    if (call.signal !== undefined) this.#aborts.remove(call.signal, call);
+  }
+
   #fail(operation: PendingOperation, error: EdisError): void {
     if (operation.state === 'settled') return;
     operation.connection?.forget(operation);
@@ -335,17 +456,30 @@ export class OperationRunner implements ConnectionOwner {
   #finish(operation: PendingOperation): void {
     operation.state = 'settled';
     operation.connection = undefined;
+    if (operation.kind !== 'get' && operation.identity !== undefined) finishSequences(operation, operation.identity);
+    if (operation.isOfBulk) return;
     this.#unfinished.remove(operation);
     this.#pendingBytes -= operation.bytes;
-    if (operation.kind !== 'get' && operation.identity !== undefined) finishSequences(operation, operation.identity);
     if (operation.signal !== undefined) this.#aborts.remove(operation.signal, operation);
   }
 
+  #hasRoom(operations: number, bytes: number): boolean {
+    return this.#operationCount + operations <= maxPendingOperations && this.#pendingBytes + bytes <= maxPendingBytes;
+  }
+
+  get #operationCount(): number {
+    return this.#unfinished.count + this.#bulkItems;
+  }
+
   #overloaded(): EdisError {
-    const held = `${this.#unfinished.count} operations with ${this.#pendingBytes} bytes`;
+    const held = `${this.#operationCount} operations with ${this.#pendingBytes} bytes`;
     const bound = `at most ${maxPendingOperations} with ${maxPendingBytes} bytes`;
     return new EdisError('busy', `the client holds ${held} unfinished, ${bound}; await results before sending more`);
   }
+}
+
+function isOfBulk(operation: SentOperation): operation is BulkItem {
+  return operation instanceof BulkPut || operation instanceof BulkGet;
 }
 
 /** None of the operation's ids will be sent again. */

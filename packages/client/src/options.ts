@@ -68,25 +68,44 @@ export interface ConditionalDeleteOptions extends WriteOptions {
   readonly ifVersion?: number | undefined;
 }
 
-/** Of a write that always takes place. */
-export interface PutOptions extends WriteOptions {
-  /** Replaces the metadata that the record had; none: the record has none afterwards. */
-  readonly metadata?: Metadata | undefined;
+/** Of `promote`. */
+export interface PromoteOptions extends CallOptions {
+  /**
+   * Name of the node that is to lead.
+   * @default the best that is alive
+   */
+  readonly node?: string | undefined;
+  /**
+   * Also when too few members are there to be sure of what was acknowledged. Writes that only the lost members had are
+   * gone then, those with `ack: quorum` included.
+   * @default false
+   */
+  readonly unsafe?: boolean | undefined;
+}
+
+/** How long a record lives; at most one of the two. */
+export interface RecordLife {
   /**
    * The record is gone after that long; 'never': it stays, whatever the keyspace's default is.
    * @default the keyspace's default TTL, else 'never'
    */
   readonly ttlMs?: number | 'never' | undefined;
+  /** The record is gone at that moment: milliseconds since 1970 by the shard's clock. 'expired' if it has passed. */
+  readonly expiresAtMs?: number | undefined;
+}
+
+/** Of a write that always takes place. */
+export interface PutOptions extends WriteOptions, RecordLife {
+  /** Replaces the metadata that the record had; none: the record has none afterwards. */
+  readonly metadata?: Metadata | undefined;
   readonly ifAbsent?: undefined;
   readonly ifVersion?: undefined;
 }
 
 /** Of a put that may find its condition unmet; at most one of the two conditions. */
-export interface ConditionalPutOptions extends WriteOptions {
+export interface ConditionalPutOptions extends WriteOptions, RecordLife {
   /** Replaces the metadata that the record had; none: the record has none afterwards. */
   readonly metadata?: Metadata | undefined;
-  /** As in PutOptions. */
-  readonly ttlMs?: number | 'never' | undefined;
   /** Write only if there is no record. */
   readonly ifAbsent?: boolean | undefined;
   /** Write only over the record with this version. */
@@ -106,10 +125,9 @@ export interface GetOptions extends CallOptions {
 }
 
 /** A record to write, apart from its value. */
-export interface EntryHead {
+export interface EntryHead extends RecordLife {
   readonly key: Key;
   readonly metadata?: Metadata | undefined;
-  readonly ttlMs?: number | 'never' | undefined;
 }
 
 /** One record of `mput`. */

@@ -21,6 +21,7 @@ import type {
   PutOperation,
   SessionToken,
 } from '@edis/core';
+import type { DeadlineEntry } from './deadline-list.ts';
 import type { KeyspaceScope } from './keyspace-scope.ts';
 import type { NodeConnection } from './node-connection.ts';
 import type { Obstacle } from './obstacle.ts';
@@ -87,8 +88,10 @@ abstract class PendingBase {
   readonly reject: (error: EdisError) => void;
   signal: AbortSignal | undefined = undefined;
   /** Neighbours in the list of deadlines. */
-  earlier: PendingOperation | undefined = undefined;
-  later: PendingOperation | undefined = undefined;
+  earlier: DeadlineEntry | undefined = undefined;
+  later: DeadlineEntry | undefined = undefined;
+  /** Deadline and signal are those of a bulk that it is part of. */
+  isOfBulk = false;
 
   constructor(call: CallParts, bytes: number, reject: (error: EdisError) => void) {
     this.scope = call.scope;
@@ -140,8 +143,9 @@ export abstract class PendingWrite extends PendingBase {
 export interface PutContent {
   readonly value: Bytes;
   readonly metadata: Metadata | undefined;
-  /** As in core's PutOperation. */
+  /** Both as in core's PutOperation. */
   readonly ttlMs: number;
+  readonly expiresAtMs: number;
 }
 
 export class PendingPut extends PendingWrite implements PutOperation {
@@ -149,6 +153,7 @@ export class PendingPut extends PendingWrite implements PutOperation {
   readonly value: Bytes;
   readonly metadata: Metadata | undefined;
   readonly ttlMs: number;
+  readonly expiresAtMs: number;
   readonly resolve: (result: PutResult | NotApplied) => void;
 
   constructor(
@@ -162,6 +167,7 @@ export class PendingPut extends PendingWrite implements PutOperation {
     this.value = content.value;
     this.metadata = content.metadata;
     this.ttlMs = content.ttlMs;
+    this.expiresAtMs = content.expiresAtMs;
     this.resolve = resolve;
   }
 

@@ -150,7 +150,7 @@ it('never more than two pages of a shard are in memory, and each is asked for on
   for await (const record of stream) {
     count += Number(record.version > 0);
     // Lets everything arrive that is under way.
-    if (count % 5 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    if (count % 5 === 0) await cluster.settled();
     most = Math.max(most, stream.held);
   }
   expect(count).toBe(1_000);

@@ -103,6 +103,28 @@ it.each([0, -1, 1.5, Number.NaN, 200 * 365 * 24 * 3_600_000])('a TTL of %s is re
   expect(cluster.shard(1).writeCount).toBe(0);
 });
 
+it('a record may name the moment of its end, and the shard says when that has passed', async () => {
+  await open();
+  const expiresAtMs = cluster.shard(1).nowMs + 5;
+  await client.put('a', 'v', { expiresAtMs });
+  await client.mput([{ key: 'b', value: 'v', expiresAtMs }]);
+  expect((await client.mget(['a', 'b'])).map((each) => each?.expiresAtMs)).toEqual([expiresAtMs, expiresAtMs]);
+  cluster.node('s1-w').intercept = () => ({ kind: 'invalid', cause: 'deadline-passed', message: 'it has passed' });
+  expect(await failureOf(client.put('c', 'v', { expiresAtMs }))).toMatchObject({ code: 'expired' });
+});
+
+it.each([
+  [{ expiresAtMs: 0 }, 'whole milliseconds since 1970'],
+  [{ expiresAtMs: 1.5 }, 'whole milliseconds since 1970'],
+  [{ expiresAtMs: 5, ttlMs: 5 }, 'exclude each other'],
+  [{ expiresAtMs: 5, ttlMs: 'never' as const }, 'exclude each other'],
+])('a put with %o is refused', async (options, reason) => {
+  await open();
+  const error = await failureOf(client.put('k', 'v', options));
+  expect(error).toMatchObject({ code: 'invalid-argument', message: expect.stringContaining(reason) });
+  expect(cluster.shard(1).writeCount).toBe(0);
+});
+
 it('mput takes a TTL for each record', async () => {
   await open();
   await client.mput([

@@ -19,6 +19,33 @@ export interface StreamSource<Found> {
   readonly after: SearchPlace | undefined;
 }
 
+/** Of a query that cannot be asked: nothing is thrown before somebody takes from it, as with every other call. */
+class FailedStream implements RecordStream<never> {
+  readonly cursor: undefined = undefined;
+  readonly #error: EdisError;
+
+  constructor(error: EdisError) {
+    this.#error = error;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<never> {
+    return { next: () => Promise.reject(this.#error) };
+  }
+
+  toArray(): Promise<never[]> {
+    return Promise.reject(this.#error);
+  }
+}
+
+/** The stream that `open` makes, or one that fails with what it threw. */
+export function streamOf<Found>(open: () => RecordStream<Found>): RecordStream<Found> {
+  try {
+    return open();
+  } catch (caught) {
+    return new FailedStream(EdisError.from(caught));
+  }
+}
+
 /**
  * Records in order, taken one by one or all at once. Asks nobody before the first is taken. May be gone through once.
  * An error ends it, and is what every later step rejects with; `cursor` still says where to go on.

@@ -146,6 +146,18 @@ export interface KeyspaceDescription {
   readonly bytes: number | undefined;
 }
 
+/** A shard has the primary that was wanted. */
+export interface PromoteResult {
+  readonly shard: ShardId;
+  /** Name of the node that leads now. */
+  readonly primary: string;
+  /** Name of the node that led before; the same when it is promoted anew, or led already. */
+  readonly formerPrimary: string;
+  readonly epoch: number;
+  /** From the call to the map that shows it; writes waited for no longer. */
+  readonly tookMs: number;
+}
+
 /** A node that answered. */
 export interface ServedBy {
   readonly node: string;
@@ -195,6 +207,8 @@ export interface LocationMember {
   readonly node: string;
   readonly role: MemberRole;
   readonly alive: boolean;
+  /** It counts for quorum, and may lead when the primary is lost. */
+  readonly voting: boolean;
   /** What this client dials. */
   readonly address: string;
 }

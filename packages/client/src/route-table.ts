@@ -101,15 +101,19 @@ export class RouteTable {
     this.#router = new Router(topology);
     this.#routesByShard = new Map();
     this.#connections = new Map();
+    const deposed: NodeConnection[] = [];
     for (const shard of topology.shards) {
       const route = knownRoutes.get(shard.shard) ?? new ShardRoute(topology.cluster, shard.shard, this.#environment);
+      const formerPrimary = route.primary;
       this.#routesByShard.set(shard.shard, route);
       this.#updateRoute(route, shard, knownConnections);
+      if (formerPrimary !== undefined && formerPrimary !== route.primary) deposed.push(formerPrimary);
     }
     this.#routes = [...this.#routesByShard.values()];
-    // Only now, because what the dropped ones hand back is routed anew.
+    // Only now, because what these connections hand back is routed anew.
     for (const connection of this.#connections.values()) dropped.delete(connection);
     for (const connection of dropped) connection.close();
+    for (const connection of deposed) connection.depose();
   }
 
   noSuchKeyspace(scope: KeyspaceScope): EdisError {

@@ -11,6 +11,8 @@ import type { Channel, TopologyStream, Transport } from './transport.ts';
 
 /** Info sends the map at once; an address that stays silent for that long is left for the next one. */
 const firstMapTimeoutMs = 2_000;
+/** A map that is there travels at once too. */
+const expectedMapTimeoutMs = 500;
 /** The map is rarely urgent and info may have many clients, so they come back spread over seconds. */
 const reconnectLimits: BackoffLimits = { baseMs: 100, maxMs: 2_000 };
 
@@ -71,10 +73,29 @@ export class TopologyWatch {
     return true;
   }
 
+  /**
+   * Info has said that there is a map of that revision: a stream that does not bring it is of an info that hangs, and
+   * is left for the next one.
+   */
+  expect(revision: number): void {
+    const stream = this.#stream;
+    const address = this.#addresses[this.#next % this.#addresses.length] ?? '';
+    if (stream === undefined || this.#cancelTimer !== undefined || this.#isAt(revision)) return;
+    this.#cancelTimer = this.#environment.after(expectedMapTimeoutMs, () => {
+      this.#cancelTimer = undefined;
+      if (this.#isAt(revision)) return;
+      this.#fail(stream, new EdisError('unreachable', `info at ${address} did not send map ${revision}`));
+    });
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#disconnect(undefined);
+  }
+
+  #isAt(revision: number): boolean {
+    return (this.#topology?.revision ?? 0) >= revision;
   }
 
   #connect(): void {

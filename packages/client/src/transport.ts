@@ -7,6 +7,8 @@ import type {
   KeyspaceReply,
   KeyspaceSettings,
   NodeStats,
+  PromoteReply,
+  PromoteWish,
   ScanRequest,
   ScanResponse,
   SearchRequest,
@@ -48,6 +50,7 @@ export interface Channel extends QueryChannel, FeedChannel {
   describeCluster(limits: CallLimits): Promise<ClusterDescription>;
   createKeyspace(name: string, settings: KeyspaceSettings, limits: CallLimits): Promise<KeyspaceReply>;
   dropKeyspace(name: string, limits: CallLimits): Promise<KeyspaceReply>;
+  promote(wish: PromoteWish, limits: CallLimits): Promise<PromoteReply>;
 }
 
 /** How the client reaches others; the tests bring a cluster in memory. */

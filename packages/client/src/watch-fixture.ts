@@ -85,7 +85,7 @@ function memberOf(shard: string, node: string, role: 'primary' | 'replica'): Mem
 export function shardOf(shard: string, replicas: number): Shard {
   const members = [memberOf(shard, `${shard}-w`, 'primary')];
   for (let index = 1; index <= replicas; index += 1) members.push(memberOf(shard, `${shard}-r${index}`, 'replica'));
-  return { shard, epoch: 1, primary: members[0]?.store ?? '', configuredSize: 1, members };
+  return { shard, epoch: 1, primary: members[0]?.store ?? '', configuredSize: 1, members, voters: [] };
 }
 
 const keyspace: Keyspace = {

@@ -1,0 +1,67 @@
+import { EdisError, type PromoteReply, type Shard, type Topology, unreachable } from '@edis/core';
+import type { CallContext } from './call-context.ts';
+import { askInfo } from './cluster-queries.ts';
+import type { PromoteOptions } from './options.ts';
+import type { PromoteResult } from './results.ts';
+
+/** Gives a shard another primary and waits until the client's own map has it. */
+export async function promoteShard(
+  context: CallContext,
+  shardName: string,
+  options: PromoteOptions | undefined,
+): Promise<PromoteResult> {
+  const { node = '', unsafe: isUnsafe = false, signal } = options ?? {};
+  const { transport, environment, waits, runner } = context.parts;
+  const countdown = context.countdown('promote', options);
+  const beganMs = environment.nowMs();
+  const before = shardOf(runner.routes.topology, shardName);
+  const wish = { shard: shardName, node, isUnsafe };
+  const reply = await askInfo(
+    'promote',
+    context.infoAddresses(),
+    transport,
+    context.callLimits(options),
+    (channel, each) => channel.promote(wish, each),
+  );
+  const isLeading = reply.kind === 'refused' && reply.cause === 'is-primary';
+  if (reply.kind === 'refused' && !isLeading) throw refusal(reply);
+  const holds = (topology: Topology): boolean => {
+    const shard = shardOf(topology, shardName);
+    if (shard === undefined) return false;
+    if (node !== '' && (isLeading || !isUnsafe)) return nodeOf(shard) === node;
+    return shard.epoch > (before?.epoch ?? 0) && (isUnsafe || shard.primary !== before?.primary);
+  };
+  const what = `map with ${node === '' ? 'another primary' : node} at the head of ${shardName}`;
+  const shard = shardOf(await waits.until(what, holds, countdown.leftMs(), signal), shardName);
+  return {
+    shard: shardName,
+    primary: nodeOf(shard),
+    formerPrimary: nodeOf(before),
+    epoch: shard?.epoch ?? 0,
+    tookMs: environment.nowMs() - beganMs,
+  };
+}
+
+function shardOf({ shards }: Topology, name: string): Shard | undefined {
+  return shards.find(({ shard }) => shard === name);
+}
+
+/** Name of the primary. */
+function nodeOf(shard: Shard | undefined): string {
+  return shard?.members.find(({ store }) => store === shard.primary)?.node ?? '';
+}
+
+function refusal({ cause, message }: Extract<PromoteReply, { kind: 'refused' }>): EdisError {
+  switch (cause) {
+    case 'no-such-shard':
+    case 'no-such-node':
+      return new EdisError('invalid-argument', message);
+    case 'not-alive':
+      return new EdisError('unreachable', message);
+    case 'not-a-member':
+    case 'is-primary':
+      return new EdisError('refused', message);
+    default:
+      return unreachable(cause);
+  }
+}
