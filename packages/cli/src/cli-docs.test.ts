@@ -70,6 +70,8 @@ async function sampleClient(): Promise<FakeClient> {
     { node: 'write-shard-1', shard: 's1', stats: sampleStats },
     { node: 'read-shard-1-1', shard: 's1', error: new EdisError('unreachable', 'nobody answers') },
   ];
+  // So that a verification has something to complain of.
+  client.forgets = (key) => String(key).endsWith('record:0');
   client.shardOf = (key) => `s${String(key).length}`;
   client.batchFailures.set('s2', { status: 'unknown', error: new EdisError('deadline', 'no answer in time') });
   return client;
@@ -115,16 +117,22 @@ const commandLines = [
   'export',
   'export FILE',
   'import FILE',
+  'import RECEIPT',
   'import',
   'topology',
   'stats',
   'distribution',
   'locate a{b}c',
+  'promote s1',
+  'verify --duration 400ms --keys 4 --pause',
   'top --count 2 --interval 1ms',
   'repl',
   'completion bash',
   'health localhost:7410',
 ];
+
+/** Words that stand for one. */
+const files = new Set(['FILE', 'RECEIPT']);
 
 /** What they read from stdin. */
 const inputs: ReadonlyMap<string, string> = new Map([
@@ -136,6 +144,8 @@ let directory = '';
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'edis-cli-docs-'));
   await writeFile(join(directory, 'import'), '{"key":"a","value":"1"}\n');
+  const lost = { kind: 'put', keyspace: 1, key: 'a', value: '1', version: 9, epoch: 1, position: 3 };
+  await writeFile(join(directory, 'receipt'), `${JSON.stringify(lost)}\n`);
 });
 afterAll(() => rm(directory, { recursive: true }));
 
@@ -148,7 +158,7 @@ describe('what a command prints with --json is what the page says', () => {
   test.each(commandLines)('edis %s', async (line) => {
     const words = line.split(' ');
     const name = commandIndex.has(words.slice(0, 2).join(' ')) ? words.slice(0, 2).join(' ') : (words[0] ?? '');
-    const argv = words.map((word) => (word === 'FILE' ? join(directory, name) : word));
+    const argv = words.map((word) => (files.has(word) ? join(directory, word === 'FILE' ? name : 'receipt') : word));
     const stdin = inputs.get(name) ?? '';
     const { stdout, stderr } = await runFake([...argv, '--json'], { client: await sampleClient(), stdin });
     const printed = documents(stdout.text);

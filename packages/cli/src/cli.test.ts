@@ -121,6 +121,7 @@ test.each([
 
 test.each([
   ['invalid-argument', 2],
+  ['expired', 2],
   ['condition-failed', 1],
   ['no-such-keyspace', 2],
   ['unreachable', 3],

@@ -55,6 +55,8 @@ export const commandIndex: ReadonlyMap<string, CommandEntry> = new Map<string, C
     async () => (await import('./commands/distribution.ts')).distribution,
   ),
   entry('locate', 'show where a key lives, and why', async () => (await import('./commands/locate.ts')).locate),
+  entry('promote', 'give a shard another primary', async () => (await import('./commands/promote.ts')).promote),
+  entry('verify', 'judge what the cluster promises', async () => (await import('./commands/verify.ts')).verify),
   entry('top', 'watch the cluster at work', async () => (await import('./commands/top.ts')).top),
   entry('repl', 'type commands one after the other', async () => (await import('./commands/repl.ts')).repl),
   entry(

@@ -22,6 +22,8 @@ export interface CommandContext {
   startCluster: ClusterStarter;
   /** Whose process ids make sense here. */
   hostIdentity(): Promise<string>;
+  /** False: there is no such process, or it is somebody else's. */
+  signalProcess(pid: number, signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): boolean;
   /** Called at each SIGINT and SIGTERM until the returned function is called. */
   onSignal(listener: () => void): () => void;
 }

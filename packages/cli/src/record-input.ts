@@ -41,9 +41,7 @@ export async function* readRecords(stdin: Readable): AsyncGenerator<PutEntry[]> 
 function parseLine({ number, text, fault = '' }: InputLine): PutEntry {
   try {
     if (text === undefined) throw new EdisError('invalid-argument', fault);
-    const { expiresAtMs, ...entry } = parseRecordLine(text);
-    if (expiresAtMs === undefined) return entry;
-    throw new EdisError('invalid-argument', '"expiresAtMs" is for edis import; write "ttlMs", or use that');
+    return parseRecordLine(text);
   } catch (caught) {
     const { code, message } = EdisError.from(caught);
     throw new EdisError(code, `line ${number}: ${message}`, { cause: caught });

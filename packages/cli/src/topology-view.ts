@@ -1,4 +1,5 @@
 import type { ClusterDescription, Endpoint, InfoNode, Member, NodeReport, Shard } from '@edis/core';
+import { quorumOf } from '@edis/core';
 
 /**
  * `edis topology` as JSON. Process ids are told only where they mean something: of processes of this machine and
@@ -21,16 +22,18 @@ export function topologyJson({ topology, reports, waitsFor }: ClusterDescription
       shard: shard.shard,
       epoch: shard.epoch,
       slots: slotsOf({ topology }, shard.shard),
-      members: shard.members.map((member) => memberJson(member, reports.get(member.store), host)),
+      quorum: quorumOf(shard.voters.length),
+      members: shard.members.map((member) => memberJson(shard, member, reports.get(member.store), host)),
     })),
   };
 }
 
-function memberJson(member: Member, report: NodeReport | undefined, host: string) {
+function memberJson(shard: Shard, member: Member, report: NodeReport | undefined, host: string) {
   return {
     node: member.node,
     store: member.store,
     role: member.role,
+    voting: isVoting({ shard, member }),
     alive: member.alive,
     serving: report?.serving ?? false,
     position: report?.applied.position ?? null,
@@ -79,6 +82,11 @@ export function memberRows({ topology, reports }: ClusterDescription): MemberRow
   return sortByShard(topology.shards).flatMap((shard) =>
     shard.members.map((member) => ({ shard, member, report: reports.get(member.store) })),
   );
+}
+
+/** Whether it counts for quorum, leases and promises. */
+export function isVoting({ shard, member }: Pick<MemberRow, 'shard' | 'member'>): boolean {
+  return shard.voters.includes(member.store);
 }
 
 export function showState(member: Member, report: NodeReport | undefined): string {

@@ -24,6 +24,13 @@ export function processWorld(): CliWorld {
     },
     startCluster: async (options) => (await import('@edis/launcher')).startCluster(options),
     hostIdentity: async () => (await import('@edis/process')).hostIdentity(),
+    signalProcess: (pid, signal) => {
+      try {
+        return process.kill(pid, signal);
+      } catch {
+        return false;
+      }
+    },
     onSignal: (listener) => {
       process.on('SIGINT', listener);
       process.on('SIGTERM', listener);

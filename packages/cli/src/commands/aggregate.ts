@@ -8,6 +8,7 @@ import { readOptions } from '../option.ts';
 import { printableLine } from '../printable.ts';
 import type { Column } from '../table.ts';
 import { formatTable } from '../table.ts';
+import { noteTextOrder } from '../text-order-note.ts';
 
 export const aggregate: CommandDefinition = {
   name: 'aggregate',
@@ -24,6 +25,7 @@ export const aggregate: CommandDefinition = {
     const query = { ...measuresOf(options), ...(positionals.length === 0 ? {} : { where }) };
     const readOptions = await readOptionsOf(options);
     return withClient(context, async (client) => {
+      noteTextOrder(where, client, context);
       const result = await client.aggregate(query, readOptions);
       if (settings.json) await output.json(resultJson(result));
       else await output.line(showResult(result, query.groupBy, Object.keys(query.measures)));

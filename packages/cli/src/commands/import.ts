@@ -14,6 +14,7 @@ import { messageOf } from '../transfer/file-error.ts';
 import type { ImportReport } from '../transfer/import-run.ts';
 import { ImportRun } from '../transfer/import-run.ts';
 import { readLines } from '../transfer/input-lines.ts';
+import { importReceipt, isReceipt } from '../transfer/receipt-import.ts';
 import { resumeCommand } from '../transfer/resume-command.ts';
 
 const defaultBatchRecords = 1000;
@@ -32,6 +33,7 @@ export const importCommand: CommandDefinition = {
   examples: [
     ['import records.ndjson', 'a line for each record: {"key":…,"value":…,"metadata":{…},"expiresAtMs":…}'],
     ['import --keyspace copy < records.ndjson', 'from stdin, which is also FILE -'],
+    ['import data/write-shard-1/receipts/10-12-epoch-1.ndjson', 'brings back what is in a receipt'],
     ['import records.ndjson --from-line 5001', 'goes on where an earlier call ended'],
   ],
   async run({ positionals, options }, context) {
@@ -43,6 +45,12 @@ export const importCommand: CommandDefinition = {
       throw new EdisError('usage', 'import: give a FILE, or records as NDJSON on stdin');
     }
     const { input, size } = path === '-' ? { input: context.stdin, size: undefined } : await openInput(path);
+    if (size !== undefined && (await isReceipt(path))) {
+      input.destroy();
+      if (fromLine > 1) throw new EdisError('usage', 'import: a receipt is imported as a whole; leave out --from-line');
+      const { timeoutGiven, timeoutMs } = context.settings;
+      return importReceipt({ path, size }, ack, timeoutGiven ? timeoutMs : defaultWriteMs, context);
+    }
     try {
       const transfer = { input, size, fromLine, batchRecords, ack };
       return await withClient(context, async (client) => {

@@ -41,6 +41,7 @@ function showLocation(location: Location): string {
     [
       { title: 'NODE', cell: ({ node }) => node },
       { title: 'ROLE', cell: ({ role }) => role },
+      { title: 'VOTES', cell: ({ voting }) => (voting ? 'yes' : 'no') },
       { title: 'STATE', cell: ({ alive }) => (alive ? 'alive' : 'down') },
       { title: 'ADDRESS', cell: ({ address }) => address },
     ],
@@ -54,9 +55,18 @@ function showLocation(location: Location): string {
     `reads     ${readReason(location)}`,
     `strong    ${primary ?? 'nobody'}: the primary alone knows that nothing is newer`,
     `writes    ${primary ?? 'nobody'}: the primary`,
+    `failover  ${failoverReason(location)}`,
     '',
     table,
   ].join('\n');
+}
+
+/** Who may lead next. */
+function failoverReason({ members, shard }: Location): string {
+  const next = members.filter(({ role, alive, voting }) => role !== 'primary' && alive && voting);
+  if (next.length === 0) return `nobody: ${shard} has no other living member that votes`;
+  const names = next.map(({ node }) => node).join(', ');
+  return next.length === 1 ? `${names}: the other member that votes` : `${names}: the one with the best log`;
 }
 
 function slotReason({ key }: Location): string {

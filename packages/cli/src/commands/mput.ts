@@ -43,8 +43,12 @@ async function* withTtl(
   ttl: number | 'never' | undefined,
 ): AsyncGenerator<PutEntry[]> {
   for await (const chunk of chunks) {
-    yield ttl === undefined ? chunk : chunk.map((entry) => ({ ...entry, ttlMs: entry.ttlMs ?? ttl }));
+    yield ttl === undefined ? chunk : chunk.map((entry) => (namesNoEnd(entry) ? { ...entry, ttlMs: ttl } : entry));
   }
+}
+
+function namesNoEnd({ ttlMs, expiresAtMs }: PutEntry): boolean {
+  return ttlMs === undefined && expiresAtMs === undefined;
 }
 
 async function writeAll(

@@ -88,6 +88,17 @@ test('search turns its arguments into conditions', async () => {
   ]);
 });
 
+test('a range of numbers over a field of texts is answered with a note that says how it compares', async () => {
+  for (const command of [['search'], ['aggregate', '--count']]) {
+    const noted = await runFake([...command, 'age>=18', 'name>=b']);
+    expect(noted.exitCode).toBe(0);
+    expect(noted.stderr.text).toContain('age is ordered as text in keyspace default, where 9 is above 18');
+    expect(noted.stderr.text).toContain('--index age:number');
+    expect(noted.stderr.text).not.toContain('name');
+    expect((await runFake([...command, 'age>=18', '--json'])).stderr.text).toBe('');
+  }
+});
+
 test('search is a table on a terminal, lines in a pipe and documents with --json', async () => {
   const client = await clientWith(['k1', 'k2'], { team: 'core' });
   const table = await runFake(['search', 'team=core'], { client, isTerminal: true });

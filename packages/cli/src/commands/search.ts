@@ -9,6 +9,7 @@ import { recordJson, showBytesLine, showMetadata } from '../record-view.ts';
 import { noteCursor, printStream } from '../stream-print.ts';
 import type { Column } from '../table.ts';
 import { formatTable } from '../table.ts';
+import { noteTextOrder } from '../text-order-note.ts';
 
 export const search: CommandDefinition = {
   name: 'search',
@@ -23,6 +24,7 @@ export const search: CommandDefinition = {
     const query = parseConditions(positionals);
     const page = await pageOptionsOf(options);
     return withClient(context, (client) => {
+      noteTextOrder(query, client, context);
       const stream = client.search(query, page);
       const { output, settings } = context;
       if (output.isTerminal && !settings.json) return printTables(stream, context);

@@ -69,6 +69,7 @@ function shardJson([shard, members]: readonly [string, readonly NodeStats[]]) {
     operationsPerSecond: sum((stats) => stats.operationsPerSecond),
     queueOperations: sum((stats) => stats.queueOperations),
     lagEntries: most((stats) => stats.lagEntries),
+    receiptOperations: sum((stats) => stats.receiptOperations),
   };
 }
 
@@ -108,6 +109,11 @@ const columns: readonly Column<Answered>[] = [
   },
   { title: 'POSITION', align: 'right', cell: ({ stats: { lastEntry } }) => String(lastEntry.position) },
   { title: 'LOG', align: 'right', cell: ({ stats: { logBytes } }) => showBytes(logBytes) },
+  {
+    title: 'RECEIPTS',
+    align: 'right',
+    cell: ({ stats: { receiptOperations } }) => showCount(receiptOperations),
+  },
   { title: 'MEMORY', align: 'right', cell: ({ stats: { residentBytes } }) => showBytes(residentBytes) },
 ];
 

@@ -3,7 +3,7 @@ import type { CommandDefinition } from '../command.ts';
 import { withCluster } from '../connection.ts';
 import { exitCodes } from '../exit-code.ts';
 import { formatTable } from '../table.ts';
-import { memberRows, showEndpoints, showLag, showState, slotsOf, topologyJson } from '../topology-view.ts';
+import { isVoting, memberRows, showEndpoints, showLag, showState, slotsOf, topologyJson } from '../topology-view.ts';
 
 export const topology: CommandDefinition = {
   name: 'topology',
@@ -32,6 +32,7 @@ function showTopology(description: ClusterDescription, host: string): string {
       { title: 'EPOCH', align: 'right', cell: ({ shard }) => String(shard.epoch) },
       { title: 'NODE', cell: ({ member }) => member.node },
       { title: 'ROLE', cell: ({ member }) => member.role },
+      { title: 'VOTES', cell: (row) => (isVoting(row) ? 'yes' : 'no') },
       { title: 'STATE', cell: ({ member, report }) => showState(member, report) },
       { title: 'POSITION', align: 'right', cell: ({ report }) => String(report?.applied.position ?? '?') },
       { title: 'LAG', align: 'right', cell: showLag },

@@ -20,11 +20,13 @@ test('topology --json tells process ids of this host only', async () => {
         shard: 's1',
         epoch: 3,
         slots: 16_384,
+        quorum: 1,
         members: [
           {
             node: 'write-shard-1',
             store: 'store-1',
             role: 'primary',
+            voting: true,
             alive: true,
             serving: true,
             position: 42,
@@ -37,6 +39,7 @@ test('topology --json tells process ids of this host only', async () => {
             node: 'read-shard-1-1',
             store: 'store-2',
             role: 'learner',
+            voting: false,
             alive: true,
             serving: true,
             position: 40,
@@ -54,8 +57,8 @@ test('topology is a table with a line for each member and what the cluster waits
   const { stdout } = await runFake(['topology']);
   const lines = stdout.text.trimEnd().split('\n');
   expect(lines).toContain('not complete: one more write shard');
-  expect(lines.at(-2)).toMatch(/^s1 +16384 +3 +write-shard-1 +primary +serving +42 +– +11 +localhost:7410$/);
-  expect(lines.at(-1)).toMatch(/^s1 +16384 +3 +read-shard-1-1 +learner +serving +40 +2 \(30 ms\) +internal=/);
+  expect(lines.at(-2)).toMatch(/^s1 +16384 +3 +write-shard-1 +primary +yes +serving +42 +– +11 +localhost:7410$/);
+  expect(lines.at(-1)).toMatch(/^s1 +16384 +3 +read-shard-1-1 +learner +no +serving +40 +2 \(30 ms\) +internal=/);
 });
 
 function clientWithStats(): FakeClient {
@@ -71,7 +74,7 @@ test('stats is a table, and a node that does not answer is named with its cause'
   const { exitCode, stdout } = await runFake(['stats'], { client: clientWithStats() });
   expect(exitCode).toBe(0);
   const load = String.raw`1 234 +3\.0 MiB +5 000 +90 µs / 850 µs +400 µs / 2\.1 ms`;
-  const rest = String.raw`– +3 +2\.0 KiB +75 % +42 +100 B +120 MiB`;
+  const rest = String.raw`– +3 +2\.0 KiB +75 % +42 +100 B +7 +120 MiB`;
   expect(stdout.text).toMatch(new RegExp(`s1 +write-shard-1 +primary +${load} +${rest}`));
   expect(stdout.text).toContain('read-shard-1-1 (s1) does not answer: nobody answers');
 });
@@ -88,6 +91,7 @@ test('stats --json is one document with all figures', async () => {
         operationsPerSecond: 5000,
         queueOperations: 3,
         lagEntries: 0,
+        receiptOperations: 7,
       },
     ],
     nodes: [
@@ -103,6 +107,7 @@ test('locate tells slot, shard, members, and who reads and why', async () => {
   expect(stdout.text).toContain('reads     read-shard-1-1: the only usable replica of s1');
   expect(stdout.text).toContain('strong    write-shard-1: the primary alone knows that nothing is newer');
   expect(stdout.text).toContain('writes    write-shard-1: the primary');
+  expect(stdout.text).toContain('failover  nobody: s1 has no other living member that votes');
   const json = await runFake(['locate', 'k', '--json']);
   expect(JSON.parse(json.stdout.text)).toMatchObject({
     key: 'k',

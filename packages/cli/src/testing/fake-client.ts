@@ -23,6 +23,8 @@ import type {
   Location,
   NodeStatsReply,
   NotApplied,
+  PromoteOptions,
+  PromoteResult,
   PutEntry,
   PutResult,
   ScanOptions,
@@ -35,7 +37,7 @@ import type {
   WatchOptions,
   WriteOptions,
 } from '@edis/client';
-import type { ClusterDescription, KeyspaceSettings, Metadata, Topology } from '@edis/core';
+import type { Ack, ClusterDescription, KeyspaceSettings, Metadata, Topology } from '@edis/core';
 import { defaultKeyspaceSettings, EdisError } from '@edis/core';
 import type { StreamFailure } from './fake-stream.ts';
 import { FakeStream } from './fake-stream.ts';
@@ -71,6 +73,10 @@ export class FakeClient implements Client {
   shardOf: (key: Key) => string = () => 's1';
   readonly batchFailures = new Map<string, { readonly status: 'failed' | 'unknown'; readonly error: EdisError }>();
   scanFailure: StreamFailure | undefined;
+  /** Whether a write of that key is acknowledged and not kept. */
+  forgets: (key: Key) => boolean = () => false;
+  /** Acknowledgements that are refused: the cluster is too small for them. */
+  refusedAck: Ack | undefined;
   /** What `keyspace` gave. */
   readonly keyspaceClients = new Map<string, FakeClient>();
   /** Every call rejects with it. */
@@ -81,13 +87,16 @@ export class FakeClient implements Client {
   async put(key: Key, value: Value, options?: ConditionalPutOptions): Promise<PutResult>;
   async put(key: Key, value: Value, options: ConditionalPutOptions = {}): Promise<PutResult | NotApplied> {
     this.#called('put', key, value, options);
+    if (this.refusedAck !== undefined && options.ack === this.refusedAck) {
+      throw new EdisError('no-quorum', 'the shard has too few members');
+    }
     const found = this.records.get(String(key));
     const unmet =
       (options.ifAbsent === true && found !== undefined) ||
       (options.ifVersion !== undefined && found?.version !== options.ifVersion);
     if (unmet) return { applied: false, key, version: found?.version, ...place };
     const { metadata = {}, ttlMs = 'never' } = options;
-    const expiresAtMs = ttlMs === 'never' ? undefined : fakeNowMs + ttlMs;
+    const expiresAtMs = ttlMs === 'never' ? options.expiresAtMs : fakeNowMs + ttlMs;
     return {
       applied: true,
       key,
@@ -121,7 +130,8 @@ export class FakeClient implements Client {
       return { applied: false, key, version: found?.version, ...place };
     }
     const existed = this.records.delete(String(key));
-    return { applied: true, key, existed, version: existed ? 200 : 0, ...place };
+    if (existed) this.#version += 1;
+    return { applied: true, key, existed, version: existed ? this.#version : 0, ...place };
   }
 
   async exists(key: Key, options?: GetOptions): Promise<boolean> {
@@ -133,8 +143,8 @@ export class FakeClient implements Client {
     const list = [...entries];
     this.#called('mput', list.length, options);
     const results: PutResult[] = [];
-    for (const { key, value, metadata, ttlMs } of list) {
-      const result = await this.put(key, value, { metadata, ttlMs });
+    for (const { key, value, metadata, ttlMs, expiresAtMs } of list) {
+      const result = await this.put(key, value, { metadata, ttlMs, expiresAtMs });
       results.push({ ...result, shard: this.shardOf(key) });
     }
     return results;
@@ -277,12 +287,14 @@ export class FakeClient implements Client {
   keyspace(name: string, options?: unknown): unknown {
     if (options !== undefined) throw new EdisError('internal', 'no command uses typed keyspaces');
     const found = this.keyspaceClients.get(name) ?? new FakeClient();
+    found.forgets = this.forgets;
+    found.refusedAck = this.refusedAck;
     this.keyspaceClients.set(name, found);
     return found;
   }
 
   session(): Session {
-    throw new EdisError('internal', 'no command uses a session of its own');
+    return this;
   }
 
   topology(): Topology {
@@ -292,8 +304,8 @@ export class FakeClient implements Client {
   locate(key: Key): Location {
     this.#called('locate', key);
     const members = [
-      { node: 'write-shard-1', role: 'primary', alive: true, address: 'localhost:7410' },
-      { node: 'read-shard-1-1', role: 'learner', alive: true, address: 'localhost:7411' },
+      { node: 'write-shard-1', role: 'primary', alive: true, voting: true, address: 'localhost:7410' },
+      { node: 'read-shard-1-1', role: 'learner', alive: true, voting: false, address: 'localhost:7411' },
     ] as const;
     const where = { keyspace: 'default', strategy: 'hash', slot: 99, shard: 's1', epoch: 3 } as const;
     return { key, ...where, members, readers: ['read-shard-1-1'] };
@@ -316,6 +328,12 @@ export class FakeClient implements Client {
   async stats(): Promise<NodeStatsReply[]> {
     this.#called('stats');
     return this.statsReplies;
+  }
+
+  async promote(shard: string, options: PromoteOptions = {}): Promise<PromoteResult> {
+    this.#called('promote', shard, options);
+    const primary = options.node ?? 'read-shard-1-1';
+    return { shard, primary, formerPrimary: 'write-shard-1', epoch: 4, tookMs: 83.4 };
   }
 
   async close(): Promise<void> {
@@ -358,7 +376,7 @@ export class FakeClient implements Client {
 
   #store(key: Key, record: Omit<FakeRecord, 'version'>): number {
     this.#version += 1;
-    this.records.set(String(key), { ...record, version: this.#version });
+    if (!this.forgets(key)) this.records.set(String(key), { ...record, version: this.#version });
     return this.#version;
   }
 

@@ -61,6 +61,7 @@ export function fakeWorld(options: FakeWorldOptions = {}): FakeWorld {
     probe: async () => true,
     startCluster: () => Promise.reject(new EdisError('internal', 'no cluster in this test')),
     hostIdentity: async () => 'here',
+    signalProcess: () => true,
     onSignal: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

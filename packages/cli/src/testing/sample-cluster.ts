@@ -23,6 +23,7 @@ export const sampleTopology: Topology = {
       epoch: 3,
       primary: 'store-1',
       configuredSize: 1,
+      voters: ['store-1'],
       members: [
         {
           node: 'write-shard-1',
@@ -84,6 +85,8 @@ export const sampleStats: NodeStats = {
   expiredCount: 4,
   queryCount: 5,
   watcherCount: 1,
+  receiptCount: 1,
+  receiptOperations: 7,
   keyspaces: [{ keyspace: 1, recordCount: 1234, recordBytes: 3 * 1024 * 1024 }],
   hotKeys: [{ keyspace: 1, key: 'user:1', operationsPerSecond: 12.5 }],
 };

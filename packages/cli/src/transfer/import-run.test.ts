@@ -88,6 +88,21 @@ test('a record whose deadline has passed is left out and counted', async () => {
   expect([...client.records.keys()]).toEqual(['kept']);
 });
 
+test('a record whose deadline passes on its way to the shard is left out and counted', async () => {
+  const client = new SlowClient();
+  const importing = run(client, `{"key":"late","value":"1","expiresAtMs":${fakeNowMs + 1}}\n${record('kept')}`);
+  await expect.poll(() => client.waiting.length).toBe(2);
+  client.waiting[0]?.fail(new EdisError('expired', 'the deadline has passed'));
+  client.finish();
+  expect(await importing).toMatchObject({ written: 1, expired: 1, nextLine: undefined, error: undefined });
+});
+
+test('a deadline is written as it is, however long the record is on its way', async () => {
+  const client = new FakeClient();
+  await run(client, `{"key":"a","value":"1","expiresAtMs":${fakeNowMs + 5}}\n`, { nowMs: () => fakeNowMs + 4 });
+  expect(client.records.get('a')?.expiresAtMs).toBe(fakeNowMs + 5);
+});
+
 test('what scan --json prints can be imported', async () => {
   const client = new FakeClient();
   const line = '{"key":"a","value":"1","metadata":{},"version":7,"expiresAtMs":null,"shard":"s1","token":"t",';

@@ -6,12 +6,11 @@
  * acknowledged; of two lines with one key the later one wins, because they are never in flight together. Lines behind
  * `nextLine` may be written already: to write them again does no harm.
  */
-import type { Client } from '@edis/client';
+import type { Client, PutEntry } from '@edis/client';
 import type { Ack } from '@edis/core';
-import { EdisError, isExpired, limits } from '@edis/core';
+import { EdisError, isExpired } from '@edis/core';
 import { messageOf } from './file-error.ts';
 import type { InputLine, LineChunk } from './input-lines.ts';
-import type { RecordLine } from './record-line.ts';
 import { parseRecordLine } from './record-line.ts';
 
 /** Enough to keep every shard busy while the next lines are read. */
@@ -48,7 +47,7 @@ export interface ImportReport {
 
 interface Pending {
   readonly line: number;
-  readonly record: RecordLine;
+  readonly record: PutEntry;
 }
 
 export class ImportRun {
@@ -126,7 +125,7 @@ export class ImportRun {
     this.#nextLine = number + 1;
   }
 
-  #parse({ number, text, fault = '' }: InputLine): RecordLine | undefined {
+  #parse({ number, text, fault = '' }: InputLine): PutEntry | undefined {
     try {
       if (text === undefined) throw new EdisError('invalid-argument', fault);
       return parseRecordLine(text);
@@ -166,27 +165,22 @@ export class ImportRun {
 
   /** Never rejects. */
   async #write({ line, record }: Pending): Promise<void> {
-    const { key, value, metadata, expiresAtMs } = record;
+    const { key, value, metadata, ttlMs, expiresAtMs } = record;
     const { ack, timeoutMs, giveUp: signal, nowMs } = this.#options;
-    const now = nowMs();
-    if (isExpired(expiresAtMs ?? 0, now)) {
+    if (isExpired(expiresAtMs ?? 0, nowMs())) {
       this.#expired += 1;
       return;
     }
-    // A deadline that is further away than any may be is taken as the furthest.
-    const left = expiresAtMs === undefined ? undefined : Math.min(limits.maxTtlMs, expiresAtMs - now);
     try {
-      const { shard } = await this.#client.put(key, value, {
-        metadata,
-        ttlMs: left ?? record.ttlMs,
-        ack,
-        timeoutMs,
-        signal,
-      });
+      const options = { metadata, ttlMs, expiresAtMs, ack, timeoutMs, signal };
+      const { shard } = await this.#client.put(key, value, options);
       this.#written += 1;
       this.#writtenByShard.set(shard, (this.#writtenByShard.get(shard) ?? 0) + 1);
     } catch (caught) {
-      this.#fail(line, EdisError.from(caught), false);
+      const error = EdisError.from(caught);
+      // On its way, or by the shard's clock.
+      if (error.code === 'expired') this.#expired += 1;
+      else this.#fail(line, error, false);
     }
   }
 
@@ -200,6 +194,6 @@ export class ImportRun {
 }
 
 /** Text and bytes of one key are the same key. */
-function keyId(key: RecordLine['key']): string {
+function keyId(key: PutEntry['key']): string {
   return Buffer.from(key).toString('latin1');
 }

@@ -8,12 +8,6 @@ import type { Metadata } from '@edis/core';
 import { EdisError, limits } from '@edis/core';
 import { fromJsonBytes, toJsonBytes } from '../json-bytes.ts';
 
-/** A record that is to be written; `expiresAtMs` is its deadline, if the line has one. */
-export interface RecordLine extends Omit<PutEntry, 'ttlMs'> {
-  readonly ttlMs?: number | 'never';
-  readonly expiresAtMs?: number;
-}
-
 const meaningful = new Set(['key', 'value', 'metadata', 'expiresAtMs', 'ttlMs']);
 /** Of `scan --json`: true of the record that was read, not of the one that is written. */
 const ignored = new Set(['version', 'shard', 'token', 'servedBy', 'stalenessMs']);
@@ -27,7 +21,8 @@ export function formatRecordLine({ key, value, metadata, expiresAtMs }: GetResul
   });
 }
 
-export function parseRecordLine(line: string): RecordLine {
+/** The record that is to be written. */
+export function parseRecordLine(line: string): PutEntry {
   const record = parseObject(line);
   const unknown = Object.keys(record).find((name) => !meaningful.has(name) && !ignored.has(name));
   if (unknown !== undefined) refuse(`"${unknown}" has no meaning; only ${[...meaningful].join(', ')} have`);
@@ -51,7 +46,7 @@ function parseObject(line: string): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(record));
 }
 
-function parseDeadline(record: Readonly<Record<string, unknown>>): Pick<RecordLine, 'ttlMs' | 'expiresAtMs'> {
+function parseDeadline(record: Readonly<Record<string, unknown>>): Pick<PutEntry, 'ttlMs' | 'expiresAtMs'> {
   const { ttlMs, expiresAtMs } = record;
   if (ttlMs !== undefined && expiresAtMs !== undefined) return refuse('"ttlMs" and "expiresAtMs" exclude each other');
   if (ttlMs !== undefined) {

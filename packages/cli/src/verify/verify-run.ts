@@ -1,0 +1,267 @@
+/**
+ * One run of `edis verify`: a keyspace of its own, rounds of work and judgement, a verdict.
+ *
+ * Guarantees: the keyspace is dropped and every paused node goes on, however the run ends; if the drop fails, the
+ * message has the command that does it. The first signal ends the run early with the verdict on what was done.
+ */
+import { randomBytes } from 'node:crypto';
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { addFigures, type Finding, type JudgementFigures, type MemberDump, Random } from '@edis/checker';
+import type { Client } from '@edis/client';
+import { type Ack, EdisError } from '@edis/core';
+import type { CommandContext } from '../command.ts';
+import { FaultMaker } from './fault-maker.ts';
+import type { VerifyOptions } from './verify-options.ts';
+import { showVerifyProgress, type VerifyProgress } from './verify-progress.ts';
+import type { VerifyReport } from './verify-report.ts';
+import { runRound } from './verify-round.ts';
+
+const keyspacePrefix = 'edis-verify-';
+const roundMs = 5000;
+const maxStalenessMs = 500;
+/** One of so many keys is incremented. */
+const keysPerSum = 4;
+/** For dropping and for the last reads: longer than any failover. */
+const patienceMs = 30_000;
+/** For members to catch up at the end. */
+const levelMs = 5000;
+const levelPollMs = 100;
+
+export class VerifyRun {
+  readonly #client: Client;
+  readonly #options: VerifyOptions;
+  readonly #context: CommandContext;
+  readonly #nowMs = () => performance.now();
+  readonly #findings: Finding[] = [];
+  readonly #undecided: string[] = [];
+  readonly #unread: string[] = [];
+  #figures: JudgementFigures | undefined;
+  #interrupted = false;
+  /** Asked twice: what only makes the verdict fuller is left out. */
+  #hurries = false;
+  #operations = 0;
+  #recorded = 0;
+  #lastWriteMs = 0;
+  #longestGapMs = 0;
+
+  constructor(client: Client, options: VerifyOptions, context: CommandContext) {
+    this.#client = client;
+    this.#options = options;
+    this.#context = context;
+  }
+
+  async run(): Promise<VerifyReport> {
+    const name = `${keyspacePrefix}${randomBytes(6).toString('hex')}`;
+    const stopListening = this.#context.onSignal(() => this.#interrupt());
+    try {
+      await this.#noteLeftovers();
+      await this.#client.createKeyspace(name, { indexedFields: [] });
+      try {
+        return await this.#verify(name);
+      } finally {
+        await this.#drop(name);
+      }
+    } finally {
+      stopListening();
+    }
+  }
+
+  #interrupt(): void {
+    if (this.#interrupted) this.#hurries = true;
+    else this.#context.output.note('edis: ending; the verdict on what was done follows');
+    this.#interrupted = true;
+  }
+
+  /** A run that was killed could not clean up. */
+  async #noteLeftovers(): Promise<void> {
+    for (const { name } of await this.#client.keyspaces()) {
+      if (!name.startsWith(keyspacePrefix)) continue;
+      this.#context.output.note(`edis: another verification runs, or left this: edis keyspace drop ${name} --yes`);
+    }
+  }
+
+  async #drop(name: string): Promise<void> {
+    try {
+      await this.#client.dropKeyspace(name, { timeoutMs: patienceMs });
+    } catch (caught) {
+      const { code, message } = EdisError.from(caught);
+      const command = `edis keyspace drop ${name} --yes`;
+      throw new EdisError(
+        code,
+        `the keyspace of the verification is still there (${message}); remove it with ${command}`,
+        {
+          cause: caught,
+        },
+      );
+    }
+  }
+
+  async #verify(name: string): Promise<VerifyReport> {
+    const options = this.#options;
+    const context = this.#context;
+    const ack = options.ack ?? (await this.#bestAck(name));
+    if (options.kills && ack !== 'quorum') {
+      throw new EdisError('no-quorum', 'verify --kill needs a cluster that acknowledges quorum writes');
+    }
+    const random = new Random(options.seed);
+    const faults = new FaultMaker(
+      {
+        pauses: options.pauses,
+        kills: options.kills,
+        durationMs: options.durationMs,
+        sparesPrimaries: ack !== 'quorum',
+      },
+      {
+        random,
+        nowMs: this.#nowMs,
+        describe: () => this.#client.describe({ timeoutMs: 1000 }),
+        hostIdentity: () => context.hostIdentity(),
+        signalProcess: (pid, signal) => context.signalProcess(pid, signal),
+      },
+    );
+    const file = options.historyFile === undefined ? undefined : await openFile(options.historyFile);
+    const progress = showVerifyProgress(process.stderr, options.durationMs, context);
+    const startMs = this.#nowMs();
+    this.#lastWriteMs = startMs;
+    faults.start();
+    let rounds = 0;
+    try {
+      while (rounds === 0 || this.#goesOn(startMs)) {
+        await this.#round(name, rounds, ack, startMs, faults, file, progress);
+        rounds += 1;
+      }
+    } finally {
+      await faults.end();
+      progress.end();
+      file?.end();
+    }
+    return this.#report(ack, rounds, this.#nowMs() - startMs, faults);
+  }
+
+  #goesOn(startMs: number): boolean {
+    return !this.#interrupted && this.#nowMs() - startMs < this.#options.durationMs;
+  }
+
+  async #round(
+    name: string,
+    round: number,
+    ack: Ack,
+    startMs: number,
+    faults: FaultMaker,
+    file: WriteStream | undefined,
+    progress: VerifyProgress,
+  ): Promise<void> {
+    const { seed, keys, callers } = this.#options;
+    const sumKeys = Math.ceil(keys / keysPerSum);
+    const roundEndMs = this.#nowMs() + roundMs;
+    // What was judged meanwhile is no time without writes.
+    this.#lastWriteMs = this.#nowMs();
+    const { judgement, unread, recorded } = await runRound({
+      workload: {
+        seed: seed + round,
+        prefix: `${round}:`,
+        recordKeys: keys - sumKeys,
+        sumKeys,
+        acks: [[ack, 1]],
+        maxStalenessMs,
+      },
+      callers,
+      cluster: this.#client.topology().cluster,
+      firstId: this.#recorded + 1,
+      newSession: () => this.#client.session().keyspace(name),
+      nowMs: this.#nowMs,
+      goesOn: () => this.#goesOn(startMs) && this.#nowMs() < roundEndMs,
+      onOperation: (acknowledgedWrite) => {
+        this.#operations += 1;
+        if (acknowledgedWrite) this.#noteGap();
+        progress.update(this.#nowMs() - startMs, this.#operations, this.#findings.length);
+      },
+      write: (line) => file?.write(line),
+      beforeLastReads: async () => {
+        this.#noteGap();
+        // What is read last of all is read undisturbed.
+        if (!this.#goesOn(startMs)) await faults.end();
+      },
+      dumps: () => this.#dumps(this.#goesOn(startMs) ? 0 : levelMs),
+      finalReadMs: patienceMs,
+    });
+    this.#recorded += recorded;
+    this.#findings.push(...judgement.findings);
+    this.#undecided.push(...judgement.undecided);
+    this.#unread.push(...unread);
+    this.#figures = this.#figures === undefined ? judgement.figures : addFigures(this.#figures, judgement.figures);
+  }
+
+  /** A write was acknowledged, or none is awaited any more. */
+  #noteGap(): void {
+    const nowMs = this.#nowMs();
+    this.#longestGapMs = Math.max(this.#longestGapMs, nowMs - this.#lastWriteMs);
+    this.#lastWriteMs = nowMs;
+  }
+
+  /** `quorum`, unless the cluster is too small for it. */
+  async #bestAck(name: string): Promise<Ack> {
+    try {
+      await this.#client.keyspace(name).put('probe', '', { ack: 'quorum' });
+      return 'quorum';
+    } catch (caught) {
+      if (EdisError.from(caught).code !== 'no-quorum') throw caught;
+      return 'disk';
+    }
+  }
+
+  /**
+   * Of members whose records are those of their last entry; waits a while for them to become level. Where others write
+   * too, they may never be: then those that are at equal places by chance are compared.
+   */
+  async #dumps(patientMs: number): Promise<MemberDump[]> {
+    const giveUpMs = this.#nowMs() + patientMs;
+    for (;;) {
+      const replies = await this.#client.stats();
+      const places = new Map<string, Set<string>>();
+      const dumps = replies.flatMap(({ shard, node, stats }) => {
+        if (stats === undefined) return [];
+        const { epoch, position } = stats.lastEntry;
+        const isFolded = stats.viewPosition === position;
+        places.set(shard, (places.get(shard) ?? new Set()).add(isFolded ? `${epoch}/${position}` : node));
+        return isFolded ? [{ shard, node, applied: stats.lastEntry, contentHash: String(stats.contentHash) }] : [];
+      });
+      const areLevel = [...places.values()].every(({ size }) => size === 1);
+      if (areLevel || this.#hurries || this.#nowMs() >= giveUpMs) return dumps;
+      await delay(levelPollMs);
+    }
+  }
+
+  #report(ack: Ack, rounds: number, durationMs: number, { faults }: FaultMaker): VerifyReport {
+    const { seed, callers, keys } = this.#options;
+    if (this.#figures === undefined) throw new EdisError('internal', 'a verification has at least one round');
+    return {
+      interrupted: this.#interrupted,
+      seed,
+      ack,
+      callers,
+      keys,
+      rounds,
+      durationMs,
+      maxStalenessMs,
+      longestGapMs: this.#longestGapMs,
+      figures: this.#figures,
+      faults,
+      findings: this.#findings,
+      undecided: this.#undecided,
+      unread: this.#unread,
+    };
+  }
+}
+
+async function openFile(path: string): Promise<WriteStream> {
+  const file = createWriteStream(path);
+  await new Promise<void>((resolve, reject) => {
+    file.once('open', () => resolve());
+    file.once('error', (error) => {
+      reject(new EdisError('usage', `--history: ${path} cannot be written: ${error.message}`, { cause: error }));
+    });
+  });
+  return file;
+}

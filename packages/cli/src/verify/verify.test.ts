@@ -1,0 +1,118 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { decodeHistory } from '@edis/checker';
+import { EdisError } from '@edis/core';
+import { expect, test } from 'vitest';
+import { runCli } from '../cli.ts';
+import { FakeClient } from '../testing/fake-client.ts';
+import { fakeWorld, runFake } from '../testing/fake-world.ts';
+
+const verify = (durationMs: number, ...rest: readonly string[]) => [
+  ...['verify', '--duration', `${durationMs}ms`, '--callers', '4', '--keys', '8', '--seed', '1'],
+  ...rest,
+];
+
+/** The keyspace that a run made, and whether it is gone again. */
+function keyspaceOf(client: FakeClient): { name: string; dropped: boolean } {
+  const names = (call: string) => client.calls.filter(([what]) => what === call).map(([, name]) => String(name));
+  const [name = 'none'] = names('createKeyspace');
+  return { name, dropped: names('dropKeyspace').includes(name) };
+}
+
+test('what held is said with figures, and no keyspace is left', async () => {
+  const { exitCode, stdout, client } = await runFake(verify(150));
+  expect(stdout.text).toMatch(/^held: [\d ]+ operations in 0\.\d s, 1 round, ack quorum, seed 1\n/);
+  expect(exitCode).toBe(0);
+  expect(keyspaceOf(client)).toEqual({ name: expect.stringMatching(/^edis-verify-[0-9a-f]{12}$/), dropped: true });
+});
+
+test('a violation is shown with the operations that prove it, and ends with 1', async () => {
+  const client = new FakeClient();
+  client.forgets = (key) => String(key).endsWith('record:0');
+  const { exitCode, stdout } = await runFake(verify(150), { client });
+  expect(exitCode).toBe(1);
+  expect(stdout.text).toMatch(/^violated: /);
+  expect(stdout.text).toMatch(/VIOLATED linearizable of 0:record:0: #\d+ .*\n( {2}#\d+ .*\n)+/);
+  expect(keyspaceOf(client).dropped).toBe(true);
+});
+
+test('a cluster too small for quorum is asked for disk', async () => {
+  const client = new FakeClient();
+  client.refusedAck = 'quorum';
+  const { exitCode, stdout } = await runFake(verify(100, '--json'), { client });
+  expect(JSON.parse(stdout.text)).toMatchObject({ verdict: 'held', ack: 'disk' });
+  expect(exitCode).toBe(0);
+});
+
+test('a signal ends it early with the verdict on what was done', async () => {
+  const fake = fakeWorld();
+  const { client, stdout, stderr } = fake;
+  setTimeout(() => fake.signal(), 100);
+  expect(await runCli(verify(3_600_000, '--json'), fake.world)).toBe(0);
+  expect(JSON.parse(stdout.text)).toMatchObject({ verdict: 'held', interrupted: true });
+  expect(stderr.text).toContain('edis: ending; the verdict on what was done follows');
+  expect(keyspaceOf(client).dropped).toBe(true);
+});
+
+test('nodes of this machine alone are paused, and each goes on', async () => {
+  const signals: string[] = [];
+  const signalProcess = (pid: number, name: string) => {
+    signals.push(`${name} ${pid}`);
+    return true;
+  };
+  const { stdout } = await runFake(verify(800, '--pause', '--json'), { world: { signalProcess } });
+  expect(JSON.parse(stdout.text)).toMatchObject({
+    verdict: 'held',
+    faults: expect.arrayContaining([expect.objectContaining({ kind: 'pause', node: 'write-shard-1', shard: 's1' })]),
+  });
+  expect(signals.length).toBeGreaterThan(1);
+  expect(signals).toEqual(signals.map((_, index) => (index % 2 === 0 ? 'SIGSTOP 11' : 'SIGCONT 11')));
+  expect(signals.length % 2).toBe(0);
+});
+
+test('without quorum no primary is paused', async () => {
+  const signals: string[] = [];
+  const signalProcess = (pid: number, name: string) => signals.push(`${name} ${pid}`) > 0;
+  await runFake(verify(300, '--pause', '--ack', 'disk'), { world: { signalProcess } });
+  expect(signals).toEqual([]);
+});
+
+test('one primary is killed, and only if that is meant', async () => {
+  const signals: string[] = [];
+  const signalProcess = (pid: number, name: string) => signals.push(`${name} ${pid}`) > 0;
+  const refused = await runFake(verify(300, '--kill'), { world: { signalProcess } });
+  expect(refused).toMatchObject({ exitCode: 2, connections: [] });
+  expect((await runFake(verify(300, '--kill', '--yes', '--ack', 'disk'))).exitCode).toBe(2);
+  const { stdout } = await runFake(verify(400, '--kill', '--yes'), { world: { signalProcess } });
+  expect(signals).toEqual(['SIGKILL 11']);
+  expect(stdout.text).toMatch(/at 0\.\d s write-shard-1 of s1 was killed/);
+});
+
+test('a keyspace that cannot be dropped is named with the command that does it', async () => {
+  class StubbornClient extends FakeClient {
+    override dropKeyspace(): Promise<boolean> {
+      return Promise.reject(new EdisError('unreachable', 'nobody answers'));
+    }
+  }
+  const { exitCode, stderr } = await runFake(verify(50), { client: new StubbornClient() });
+  expect(exitCode).toBe(3);
+  expect(stderr.text).toMatch(
+    /still there \(nobody answers\); remove it with edis keyspace drop edis-verify-\w+ --yes/,
+  );
+});
+
+test('--history keeps every operation', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'edis-verify-'));
+  try {
+    const path = join(directory, 'history.ndjson');
+    const { stdout } = await runFake(verify(100, '--json', '--history', path));
+    const { length } = decodeHistory(await readFile(path, 'utf8'));
+    expect(JSON.parse(stdout.text)).toMatchObject({ figures: { operations: length } });
+    const wrong = await runFake(verify(100, '--history', directory));
+    expect(wrong).toMatchObject({ exitCode: 2 });
+    expect(keyspaceOf(wrong.client).dropped).toBe(true);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
