@@ -1,9 +1,18 @@
 import { once } from 'node:events';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import { connect, createServer } from 'node:net';
+import type { Impairment } from './fault-flow.ts';
+import { FaultFlow, unimpaired } from './fault-flow.ts';
+
+/** `requests`: from who connects to the target; `replies`: back. */
+export type Direction = 'requests' | 'replies';
+
+export type LinkEnd = 'client' | 'server';
 
 interface Link {
   readonly client: Socket;
   readonly server: Socket;
+  readonly flows: Readonly<Record<Direction, FaultFlow>>;
 }
 
 /**
@@ -15,8 +24,10 @@ interface Link {
 export class FaultProxy {
   readonly #server: Server;
   readonly #links = new Set<Link>();
+  /** Sockets that one side of a half-open connection still believes in. */
+  readonly #orphans = new Set<Socket>();
+  readonly #impairments: Record<Direction, Impairment> = { requests: unimpaired, replies: unimpaired };
   #target: { host: string; port: number } | undefined;
-  #held = false;
 
   private constructor(server: Server) {
     this.#server = server;
@@ -24,7 +35,7 @@ export class FaultProxy {
   }
 
   static async start(): Promise<FaultProxy> {
-    const server = createServer();
+    const server = createServer({ allowHalfOpen: true, noDelay: true });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     return new FaultProxy(server);
@@ -36,27 +47,61 @@ export class FaultProxy {
     return `127.0.0.1:${address.port}`;
   }
 
+  /** How many connections go through it. */
+  get connectionCount(): number {
+    return this.#links.size;
+  }
+
   setTarget(address: string): void {
     const separator = address.lastIndexOf(':');
     this.#target = { host: address.slice(0, separator), port: Number(address.slice(separator + 1)) };
   }
 
+  /** Makes one direction, or both, of connections that exist and of those to come worse, or better. */
+  impair(directions: Direction | 'both', change: Partial<Impairment>): void {
+    for (const direction of directions === 'both' ? (['requests', 'replies'] as const) : [directions]) {
+      const impairment = { ...this.#impairments[direction], ...change };
+      this.#impairments[direction] = impairment;
+      for (const { flows } of this.#links) flows[direction].impair(impairment);
+    }
+  }
+
+  /** Nothing is wrong any more. Connections that lost something break: they must not go on without it. */
+  heal(): void {
+    this.impair('both', unimpaired);
+    for (const link of this.#links) if (link.flows.requests.lossy || link.flows.replies.lossy) this.#reset(link);
+    for (const orphan of this.#orphans) orphan.resetAndDestroy();
+    this.#orphans.clear();
+  }
+
   /** Replies stay here until they are let go or cut. */
   holdReplies(held: boolean): void {
-    this.#held = held;
-    for (const { server } of this.#links) {
-      if (held) server.pause();
-      else server.resume();
-    }
+    this.impair('replies', { held });
   }
 
   /** Breaks every connection. */
   cut(): void {
-    for (const { client, server } of this.#links) {
-      client.destroy();
-      server.destroy();
+    for (const link of this.#links) this.#end(link);
+    for (const orphan of this.#orphans) orphan.destroy();
+    this.#orphans.clear();
+  }
+
+  /** Breaks every connection as a machine does that knows nothing of it. */
+  reset(): void {
+    for (const link of this.#links) this.#reset(link);
+  }
+
+  /** Breaks every connection, and tells only one end of it; what the other one sends is lost. */
+  halfOpen(told: LinkEnd): void {
+    for (const link of this.#links) {
+      const { client, server } = link;
+      const [broken, orphan] = told === 'client' ? [client, server] : [server, client];
+      this.#forget(link);
+      orphan.removeAllListeners('data').resume();
+      this.#orphans.add(orphan);
+      orphan.once('close', () => this.#orphans.delete(orphan));
+      broken.destroy();
     }
-    this.#links.clear();
   }
 
   async close(): Promise<void> {
@@ -71,21 +116,45 @@ export class FaultProxy {
       client.destroy();
       return;
     }
-    const server = connect(this.#target);
-    const link = { client, server };
-    this.#links.add(link);
-    const end = (): void => {
-      this.#links.delete(link);
-      client.destroy();
-      server.destroy();
+    const server = connect({ ...this.#target, allowHalfOpen: true, noDelay: true });
+    const { requests, replies } = this.#impairments;
+    const flows = {
+      requests: new FaultFlow(client, server, requests),
+      replies: new FaultFlow(server, client, replies),
     };
+    const link = { client, server, flows };
+    this.#links.add(link);
     for (const socket of [client, server]) {
-      socket.setNoDelay(true);
-      socket.on('error', end);
-      socket.on('close', end);
+      socket.on('error', () => {
+        if (this.#links.has(link)) this.#reset(link);
+      });
+      socket.on('close', () => this.#onClose(link));
     }
-    client.pipe(server);
-    server.pipe(client);
-    if (this.#held) server.pause();
+  }
+
+  /** Both directions have ended properly, or one end is gone. */
+  #onClose(link: Link): void {
+    if (!this.#links.has(link)) return;
+    const { client, server } = link;
+    if (client.readableEnded && server.readableEnded) this.#forget(link);
+    else this.#end(link);
+  }
+
+  #end(link: Link): void {
+    this.#forget(link);
+    link.client.destroy();
+    link.server.destroy();
+  }
+
+  #reset(link: Link): void {
+    this.#forget(link);
+    link.client.resetAndDestroy();
+    link.server.resetAndDestroy();
+  }
+
+  #forget(link: Link): void {
+    this.#links.delete(link);
+    link.flows.requests.close();
+    link.flows.replies.close();
   }
 }

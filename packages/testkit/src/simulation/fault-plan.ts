@@ -1,0 +1,225 @@
+import type { Fault, FaultKind } from './fault.ts';
+import { describeFault } from './fault.ts';
+import { SeededRandom } from './seeded-random.ts';
+import type { DiskTemper } from './simulated-disk.ts';
+import { calmDisk } from './simulated-disk.ts';
+import type { LinkTemper } from './simulated-link.ts';
+import type { StepFilter } from './simulated-process.ts';
+
+/** Everything that goes wrong in one run: plain data, made from a seed, and still a plan with any fault left out. */
+export interface FaultPlan {
+  readonly seed: number;
+  /** Faults end here; then the world is healed, and has to converge. */
+  readonly safetyMs: number;
+  readonly link: LinkTemper;
+  readonly disk: DiskTemper;
+  readonly faults: readonly Fault[];
+}
+
+export interface FaultPlanOptions {
+  readonly seed: number;
+  /** Whom faults may befall. */
+  readonly processes: readonly string[];
+  /** Who suffers from the network alone: a client that is cut off together with a former primary. @default nobody */
+  readonly bystanders?: readonly string[];
+  readonly safetyMs: number;
+  /** When the first fault may happen: a cluster that never formed shows nothing. @default 0 */
+  readonly fromMs?: number;
+  /** The time by which others are measured: faults last from much less than it to several times as long. */
+  readonly leaseMs: number;
+  /** Kinds that may happen; each seed chooses among them. @default all but `act` */
+  readonly kinds?: readonly FaultKind[];
+  /** What the scenario can do besides: drawn like a fault. */
+  readonly acts?: readonly string[];
+}
+
+/** All but those that a scenario must know how to do. */
+export const faultKinds: readonly FaultKind[] = [
+  'block',
+  'partition',
+  'clog',
+  'delay',
+  'reset',
+  'half-open',
+  'kill',
+  'crash',
+  'blackout',
+  'stall',
+  'pause',
+  'suspend',
+  'slow-disk',
+  'hung-disk',
+  'full-disk',
+  'failed-sync',
+  'failed-write',
+  'failed-view',
+  'clock-step',
+  'clock-rate',
+];
+
+/** Mean time between two faults in leases: from a seed in which hardly anything happens to one in which all does. */
+const calmGapLeases = 8;
+const brutalGapLeases = 0.15;
+/** So many seeds have no fault at all: what fails there is no matter of faults. */
+const calmChance = 0.05;
+/** One seed has few kinds, often: those that happen together then do so more often. */
+const kindChance = 0.25;
+/** Those that end what a process was sure of. */
+const sharpKinds: ReadonlySet<FaultKind> = new Set(['partition', 'kill', 'crash', 'blackout', 'stall', 'pause']);
+const sharpKindChance = 0.5;
+const maxSteps = 400;
+/** Longer than it takes to notice that somebody is gone, and to replace it. */
+const maxFaultLeases = 10;
+/** Clocks that run wrong by more than that are outside of what a lease's margin covers. */
+const maxRateError = 0.005;
+
+/** Draws a plan. */
+export function planFaults(options: FaultPlanOptions): FaultPlan {
+  const random = new SeededRandom(options.seed).split('faults');
+  const { seed, safetyMs, leaseMs, kinds = faultKinds, acts = [], fromMs = 0 } = options;
+  const link = drawLink(random.split('link'), leaseMs);
+  const disk = drawDisk(random.split('disk'), leaseMs);
+  if (random.chance(calmChance)) return { seed, safetyMs, link, disk, faults: [] };
+  const chosen = kinds.filter((kind) => random.chance(sharpKinds.has(kind) ? sharpKindChance : kindChance));
+  const some: readonly FaultKind[] = [...chosen, ...(acts.length > 0 ? (['act'] as const) : [])];
+  const meanGapMs = leaseMs * logBetween(random, brutalGapLeases, calmGapLeases);
+  const draw = new FaultDraw(random.split('each'), options);
+  const faults: Fault[] = [];
+  let atMs = fromMs;
+  for (;;) {
+    atMs -= Math.log(1 - random.fraction()) * meanGapMs;
+    const kind = random.pick(some.length === 0 ? kinds : some);
+    if (atMs >= safetyMs || kind === undefined) break;
+    faults.push(draw.fault(kind, Math.round(atMs)));
+  }
+  return { seed, safetyMs, link, disk, faults };
+}
+
+/** A line for each fault. */
+export function describePlan({ seed, safetyMs, faults }: FaultPlan): string {
+  const head = `seed ${seed}, ${faults.length} faults in ${safetyMs} ms`;
+  return [head, ...faults.map(describeFault)].join('\n');
+}
+
+function logBetween(random: SeededRandom, from: number, to: number): number {
+  return from * (to / from) ** random.fraction();
+}
+
+function drawLink(random: SeededRandom, leaseMs: number): LinkTemper {
+  const fastMs = logBetween(random, 0.02, leaseMs / 100);
+  return {
+    usualMs: [fastMs, fastMs * random.between(1.1, 5)],
+    slowMs: logBetween(random, fastMs * 10, leaseMs / 2),
+    slowChance: random.pick([0, 0.001, 0.01, 0.1]),
+  };
+}
+
+/** What is acknowledged too early shows only if a sync takes as long as whatever may come between. */
+function drawDisk(random: SeededRandom, leaseMs: number): DiskTemper {
+  const fastMs = logBetween(random, 0.05, leaseMs / 10);
+  return { syncMs: [fastMs, fastMs * random.between(1.1, 5)], otherMs: calmDisk.otherMs };
+}
+
+/** Draws single faults. */
+class FaultDraw {
+  readonly #random: SeededRandom;
+  readonly #processes: readonly string[];
+  readonly #bystanders: readonly string[];
+  /** Whoever is in the network. */
+  readonly #everybody: readonly string[];
+  readonly #leaseMs: number;
+  readonly #acts: readonly string[];
+
+  constructor(random: SeededRandom, { processes, bystanders = [], leaseMs, acts = [] }: FaultPlanOptions) {
+    this.#random = random;
+    this.#processes = processes;
+    this.#bystanders = bystanders;
+    this.#everybody = [...processes, ...bystanders];
+    this.#leaseMs = leaseMs;
+    this.#acts = acts;
+  }
+
+  fault(kind: FaultKind, atMs: number): Fault {
+    const process = this.#process();
+    const [from, to] = this.#pair();
+    const forMs = this.#forMs();
+    switch (kind) {
+      case 'block':
+      case 'clog':
+        return { atMs, kind, from, to, forMs };
+      case 'partition':
+        return { atMs, kind, ...this.#parts(), forMs };
+      case 'delay':
+        return { atMs, kind, from, to, addedMs: this.#ms(0.001, 1), forMs };
+      case 'reset':
+        return { atMs, kind, first: from, second: to };
+      case 'half-open':
+        return { atMs, kind, told: from, untold: to };
+      case 'kill':
+        return { atMs, kind, process, downMs: forMs, ...this.#steps() };
+      case 'crash':
+        return { atMs, kind, process, downMs: forMs, ...this.#steps(), tear: this.#random.chance(0.7) };
+      case 'blackout': {
+        const others = this.#random.shuffle(this.#processes).slice(this.#random.below(this.#processes.length));
+        return { atMs, kind, process, others, downMs: forMs, ...this.#steps(), tear: this.#random.chance(0.7) };
+      }
+      case 'stall':
+        return { atMs, kind, process, forMs: this.#ms(0.01, 2), ...this.#steps() };
+      case 'pause':
+      case 'suspend':
+      case 'hung-disk':
+        return { atMs, kind, process, forMs };
+      case 'slow-disk':
+        return { atMs, kind, process, syncMs: this.#ms(0.01, 1), forMs };
+      case 'full-disk':
+        return { atMs, kind, process, bytes: this.#random.below(2000), forMs };
+      case 'failed-sync':
+      case 'failed-write':
+      case 'failed-view':
+        return { atMs, kind, process };
+      case 'clock-step':
+        return { atMs, kind, process, byMs: this.#ms(0.01, 5) * (this.#random.chance(0.5) ? 1 : -1) };
+      case 'clock-rate':
+        return { atMs, kind, process, rate: 1 + this.#random.between(-maxRateError, maxRateError), forMs };
+      case 'act':
+        return { atMs, kind, act: this.#random.pick(this.#acts) ?? '', process };
+    }
+  }
+
+  #process(): string {
+    return this.#random.pick(this.#processes) ?? '';
+  }
+
+  #pair(): readonly [string, string] {
+    const [from = '', to = ''] = this.#random.shuffle(this.#everybody);
+    return [from, to];
+  }
+
+  /** Half of them cut off one process with some bystanders: a former primary, say, and those who still ask it. */
+  #parts(): { readonly some: readonly string[]; readonly others: readonly string[] } {
+    if (this.#random.chance(0.5)) {
+      const process = this.#process();
+      const some = [process, ...this.#bystanders.filter(() => this.#random.chance(0.5))];
+      return { some, others: this.#everybody.filter((name) => !some.includes(name)) };
+    }
+    const all = this.#random.shuffle(this.#everybody);
+    const cut = 1 + this.#random.below(Math.max(1, all.length - 1));
+    return { some: all.slice(0, cut), others: all.slice(cut) };
+  }
+
+  /** From a hundredth of a lease to many of them. */
+  #forMs(): number {
+    return this.#ms(0.01, maxFaultLeases);
+  }
+
+  #ms(fromLeases: number, toLeases: number): number {
+    return Math.ceil(this.#leaseMs * logBetween(this.#random, fromLeases, toLeases));
+  }
+
+  /** Most faults happen in the middle of something. */
+  #steps(): { readonly afterSteps: number; readonly of: StepFilter } {
+    const of = this.#random.pick(['any', 'send', 'disk'] as const);
+    const steps = 1 + this.#random.below(of === 'any' ? maxSteps : maxSteps / 10);
+    return { afterSteps: this.#random.chance(0.4) ? 0 : steps, of };
+  }
+}

@@ -1,0 +1,63 @@
+import { Store } from '@edis/store';
+import { describe, expect, it } from 'vitest';
+import type { Breach } from './log-observer.ts';
+import { LogObserver } from './log-observer.ts';
+import { SimulatedWorld } from './simulated-world.ts';
+import { entryOf, putOf } from './store-fakes.ts';
+
+async function stores(names: readonly string[]): Promise<Store[]> {
+  const world = new SimulatedWorld({ seed: 1 });
+  const opened: Store[] = [];
+  for (const name of names) {
+    const process = world.add(name, async (life) => {
+      const environment = life.process.disk.environmentOf(life);
+      opened.push(await Store.open({ directory: 'data', environment, newStoreId: () => name, cacheBytes: 1000 }));
+      return {};
+    });
+    process.start();
+  }
+  await world.time.run(1000);
+  return opened;
+}
+
+function watch(): { observer: LogObserver; rules: () => string[] } {
+  const breaches: Breach[] = [];
+  const observer = new LogObserver((breach) => breaches.push(breach));
+  return { observer, rules: () => breaches.map(({ rule }) => rule) };
+}
+
+describe('what is watched of the logs', () => {
+  it('finds nothing where one writes and the other takes over what was written', async () => {
+    const [first, second] = await stores(['m1', 'm2']);
+    const { observer, rules } = watch();
+    if (first === undefined || second === undefined) throw new Error('no stores');
+    observer.observe(first, 'm1', 1);
+    observer.observe(second, 'm2', 1);
+    const { body, checksum } = first.append(entryOf(1, [putOf('a', '1')]));
+    second.appendEncoded(1, [body], [checksum]);
+    second.append(entryOf(2, [putOf('a', '2')], { epoch: 2 }));
+    expect([rules(), observer.epochCount, observer.entryCount]).toEqual([[], 2, 2]);
+  });
+
+  it('finds two who write in one epoch, and what they wrote differently', async () => {
+    const [first, second] = await stores(['m1', 'm2']);
+    const { observer, rules } = watch();
+    if (first === undefined || second === undefined) throw new Error('no stores');
+    observer.observe(first, 'm1', 1);
+    observer.observe(second, 'm2', 1);
+    first.append(entryOf(1, [putOf('a', '1')]));
+    second.append(entryOf(1, [putOf('a', '2')]));
+    expect(rules()).toEqual(['one writer per epoch', 'logs are prefixes']);
+  });
+
+  it('finds a primary that goes on in its epoch after a restart', async () => {
+    const [first] = await stores(['m1']);
+    const { observer, rules } = watch();
+    if (first === undefined) throw new Error('no store');
+    observer.observe(first, 'm1', 1);
+    first.append(entryOf(1, [putOf('a', '1')]));
+    observer.observe(first, 'm1', 2);
+    first.append(entryOf(2, [putOf('a', '2')]));
+    expect(rules()).toContain('one writer per epoch');
+  });
+});

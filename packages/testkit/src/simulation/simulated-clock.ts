@@ -1,0 +1,105 @@
+import type { SimulatedTime } from './simulated-time.ts';
+
+export interface ClockStart {
+  /** What the wall clock shows at simulated time 0. */
+  readonly wallStartMs: number;
+  /** Local milliseconds per true one. */
+  readonly rate: number;
+}
+
+/**
+ * The clocks of one machine: a monotonic and a wall clock that run at its own rate.
+ *
+ * The monotonic clock stands still in a suspend and begins anew with each process, as a runtime's own does; the wall
+ * clock goes on and may be stepped. While the process is stalled in the middle of its work both are ahead of the
+ * simulated time: what the process does next it does that much later.
+ */
+export class SimulatedClock {
+  readonly #time: SimulatedTime;
+  /** Told when the moment at which the monotonic clock shows something has moved. */
+  onChanged: () => void = () => {};
+  #rate: number;
+  /** What the monotonic clock shows at `#anchorMs`. */
+  #monotonicMs = 0;
+  #wallMs: number;
+  #anchorMs = 0;
+  #suspended = false;
+  #aheadUntilMs = 0;
+
+  constructor(time: SimulatedTime, { wallStartMs, rate }: ClockStart) {
+    this.#time = time;
+    this.#rate = rate;
+    this.#wallMs = wallStartMs;
+  }
+
+  /** The true time at which the process is. */
+  get trueMs(): number {
+    return Math.max(this.#time.nowMs, this.#aheadUntilMs);
+  }
+
+  get monotonicMs(): number {
+    return this.#monotonicMs + (this.#suspended ? 0 : this.#elapsedMs());
+  }
+
+  get wallMs(): number {
+    return this.#wallMs + this.#elapsedMs();
+  }
+
+  /** When the monotonic clock will show that; never while it stands still. */
+  trueMsOf(monotonicMs: number): number {
+    if (this.#suspended) return Number.POSITIVE_INFINITY;
+    return this.#anchorMs + (monotonicMs - this.#monotonicMs) / this.#rate;
+  }
+
+  get rate(): number {
+    return this.#rate;
+  }
+
+  setRate(rate: number): void {
+    this.#anchor();
+    this.#rate = rate;
+    this.onChanged();
+  }
+
+  stepWall(byMs: number): void {
+    this.#anchor();
+    this.#wallMs += byMs;
+  }
+
+  suspend(): void {
+    this.#anchor();
+    this.#suspended = true;
+    this.onChanged();
+  }
+
+  wake(): void {
+    this.#anchor();
+    this.#suspended = false;
+    this.onChanged();
+  }
+
+  /** The running code is held up for that long. */
+  stall(forMs: number): void {
+    this.#aheadUntilMs = this.trueMs + forMs;
+  }
+
+  /** A new process begins. */
+  restart(): void {
+    this.#anchor();
+    this.#monotonicMs = 0;
+    this.#suspended = false;
+    this.#aheadUntilMs = 0;
+    this.onChanged();
+  }
+
+  #elapsedMs(): number {
+    return (this.trueMs - this.#anchorMs) * this.#rate;
+  }
+
+  #anchor(): void {
+    const elapsedMs = this.#elapsedMs();
+    if (!this.#suspended) this.#monotonicMs += elapsedMs;
+    this.#wallMs += elapsedMs;
+    this.#anchorMs = this.trueMs;
+  }
+}
