@@ -10,6 +10,8 @@ import { mixNames } from './work.ts';
 const shardCount = 3;
 /** The many come first: they warm all processes up, which one caller takes long to do. */
 const bulkCallers = [16, 1] as const;
+/** As many as a small service has at once, and as many as keep every batch full. */
+const mixCallers = [mostCallers, 64] as const;
 const bulkOperations = [
   { verb: 'mput', durability: 'memory' },
   { verb: 'mput', durability: 'disk' },
@@ -50,20 +52,22 @@ export async function measureMixes(context: SectionContext): Promise<SectionResu
   const { subject, baseline } = await startBoth(context);
   const keys = options.smallKeys;
   const rows: Row[] = [];
-  for (const mix of mixNames) {
-    const work = { kind: 'mix', mix, callers: mostCallers, keys, durationMs: options.briefMs } as const;
-    const row = await measureCell(
-      {
-        section: 'ycsb',
-        keys,
-        callers: mostCallers,
-        subject: { driver: subject, work },
-        baseline: baseline === undefined ? undefined : { driver: baseline, work },
-      },
-      { rounds: options.rounds, warmUpMs: options.warmUpMs / 2 },
-    );
-    rows.push(row);
-    progress(describeRow(row));
+  for (const callers of mixCallers) {
+    for (const mix of mixNames) {
+      const work = { kind: 'mix', mix, callers, keys, durationMs: options.briefMs } as const;
+      const row = await measureCell(
+        {
+          section: 'ycsb',
+          keys,
+          callers,
+          subject: { driver: subject, work },
+          baseline: baseline === undefined ? undefined : { driver: baseline, work },
+        },
+        { rounds: options.rounds, warmUpMs: options.warmUpMs / 2 },
+      );
+      rows.push(row);
+      progress(describeRow(row));
+    }
   }
   return { rows, gauges: [] };
 }

@@ -50,6 +50,10 @@ export class EdisTarget implements Target, RecordTarget {
     return this.#client.put(key, value, memory);
   }
 
+  putWithQuorum(key: string, value: string): Promise<unknown> {
+    return this.#client.put(key, value, { ack: 'quorum' });
+  }
+
   putWithMetadata(
     key: string,
     value: string,

@@ -2,7 +2,8 @@ import type { SectionName } from './options.ts';
 
 /**
  * The least that counts as good enough, as a ratio to the baseline of the section: Redis; in `shards` one write shard
- * on the same cores; in `metadata` the same put without metadata. What is not listed is measured for information.
+ * on the same cores; in `metadata` the same put without metadata; in `quorum` the same put that waits for the primary's
+ * disk alone. What is not listed is measured for information.
  */
 interface Floor {
   readonly sections: readonly SectionName[];
@@ -19,7 +20,8 @@ const floors: readonly Floor[] = [
   { sections: ['small', 'large'], operations: ['get'], callers: [1], ratio: 0.7 },
   { sections: ['small', 'large'], operations: ['put memory'], callers: [1], ratio: 0.5 },
   { sections: ['shards'], operations: ['put memory', 'put disk', 'get'], callers: [512], ratio: 0.8 },
-  { sections: ['bulk'], operations: ['mput memory', 'mput disk', 'mget'], callers: [1, 16], ratio: 2 },
+  { sections: ['quorum'], operations: ['put quorum'], callers: [512], ratio: 0.5 },
+  { sections: ['bulk'], operations: ['mput memory', 'mput disk', 'mget'], callers: [16], ratio: 2 },
   {
     sections: ['metadata'],
     operations: ['put+metadata memory', 'put+metadata disk'],

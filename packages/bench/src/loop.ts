@@ -66,6 +66,10 @@ function operationOf(target: Target, { verb, durability, keys }: LoopWork): (ran
         await records.putWithMetadata(describedKeyOf(index), plainValue, metadata, durability);
       };
     }
+    case 'put+quorum': {
+      const records = recordsOf(target);
+      return async (random) => void (await records.putWithQuorum(keyOf(random.below(keys)), plainValue));
+    }
     case 'mput':
       return async (random) => void (await target.putMany(distinctKeys(random, keys), plainValue, durability));
     case 'mget':

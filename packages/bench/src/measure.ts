@@ -72,6 +72,7 @@ export function medianOf(rounds: readonly Measurement[]): Measurement {
 export function operationName(work: RoundWork): string {
   switch (work.kind) {
     case 'loop':
+      if (work.verb === 'put+quorum') return 'put quorum';
       return work.verb === 'get' || work.verb === 'mget' ? work.verb : `${work.verb} ${work.durability}`;
     case 'mix':
       return `mix ${work.mix}`;

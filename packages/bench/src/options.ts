@@ -5,6 +5,7 @@ export const sectionNames = [
   'large',
   'shards',
   'replica',
+  'quorum',
   'bulk',
   'scan',
   'search',

@@ -89,7 +89,7 @@ export function formatReport(report: Report): string {
     `load average at the start ${machine.loadAverage.toFixed(1)}`,
     `${report.rounds} rounds of ${report.durationMs} ms (bulk, ycsb: a third; overload: half), medians;`,
     'the baseline is Redis; in "bulk" and "ycsb" a Redis Cluster of three, in "shards" one write shard,',
-    'in "metadata" a put without',
+    'in "metadata" a put without, in "quorum" a put with ack disk',
     '',
     formatTable([header, ...report.rows.map(cellsOf)]),
     '',

@@ -5,7 +5,7 @@ import { measureFeed } from './feed-section.ts';
 import { firstSyncMsMax, residentBytesMax } from './floor.ts';
 import type { Gauge } from './gauge.ts';
 import { gauge, residentBytes } from './gauge.ts';
-import { compare, singleKeyOperations } from './measure.ts';
+import { compare, describeRow, measureCell, singleKeyOperations } from './measure.ts';
 import type { SectionName } from './options.ts';
 import { measureOverload } from './overload-section.ts';
 import { measureMetadata, measureScan, measureSearch } from './record-section.ts';
@@ -88,12 +88,43 @@ async function compareShards(context: SectionContext): Promise<SectionResult> {
   return { rows, gauges: [] };
 }
 
+/** A shard with two replicas: what it costs to wait for one of them, too. */
+async function measureQuorum(context: SectionContext): Promise<SectionResult> {
+  const { bed, options, progress } = context;
+  const keys = options.smallKeys;
+  const cluster = await bed.startCluster(1, 2);
+  const driver = await bed.driveCluster('edis', cluster);
+  await load(context, driver, keys);
+  const loop = {
+    kind: 'loop',
+    durability: 'disk',
+    callers: mostCallers,
+    keys,
+    durationMs: options.durationMs,
+  } as const;
+  const row = await measureCell(
+    {
+      section: 'quorum',
+      keys,
+      callers: mostCallers,
+      subject: { driver, work: { ...loop, verb: 'put+quorum' } },
+      baseline: { driver, work: { ...loop, verb: 'put' } },
+      settle: true,
+    },
+    options,
+  );
+  progress(describeRow(row));
+  return { rows: [row], gauges: [] };
+}
+
 export async function runSection(name: SectionName, context: SectionContext): Promise<SectionResult> {
   switch (name) {
     case 'small':
     case 'large':
     case 'replica':
       return compareWithRedis(context, name);
+    case 'quorum':
+      return measureQuorum(context);
     case 'shards':
       return compareShards(context);
     case 'bulk':

@@ -30,6 +30,8 @@ export interface RecordTarget {
     metadata: Readonly<Record<string, string>>,
     durability: Durability,
   ): Promise<unknown>;
+  /** Safe on a quorum of the shard's members when it resolves. */
+  putWithQuorum(key: string, value: string): Promise<unknown>;
   /** Reads all records in order; how many there were. */
   scanAll(): Promise<number>;
   /** Asks the only shard directly, without the SDK; how many records were found. */

@@ -1,7 +1,10 @@
 /** What a driver is asked to do; travels from the bench to its driver processes as JSON. */
 
-/** `put+metadata` writes two metadata fields too; `mput` and `mget` are calls of many keys. */
-export const verbs = ['put', 'get', 'put+metadata', 'mput', 'mget'] as const;
+/**
+ * `put+metadata` writes two metadata fields too; `put+quorum` waits for a quorum of the shard's members; `mput` and
+ * `mget` are calls of many keys.
+ */
+export const verbs = ['put', 'get', 'put+metadata', 'put+quorum', 'mput', 'mget'] as const;
 export type Verb = (typeof verbs)[number];
 
 export const durabilities = ['memory', 'disk'] as const;
