@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-// What needs more than Node and npm: root, redis-server, tmpfs. `npm run test:system` installs it and runs these.
+// What needs more than Node and npm: root, redis-server, etcd, tmpfs. `npm run test:system` installs it and runs these.
 export default defineConfig({
   resolve: { conditions: ['source'] },
   ssr: { resolve: { conditions: ['source', 'node', 'import', 'default'] } },
