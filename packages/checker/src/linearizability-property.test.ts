@@ -96,11 +96,10 @@ test('what is lost at changes of epoch and on record breaks no rule; what is not
         operations: fc.integer({ min: 1, max: 80 }),
         keys: fc.integer({ min: 1, max: 3 }),
         callers: fc.integer({ min: 1, max: 8 }),
-        unknownPart: fc.constantFrom(0, 0.2),
         lossPart: fc.constantFrom(0, 0.05, 0.2),
       }),
       (options) => {
-        const run = randomRun({ ...options, withVersions: true });
+        const run = randomRun({ ...options, unknownPart: 0, withVersions: true });
         expect(judge(run)).toMatchObject({ findings: [], undecided: [] });
         brokenWithoutRecord += judge({ ...run, losses: [] }).findings.length > 0 ? 1 : 0;
       },

@@ -68,7 +68,6 @@ const mistakes: readonly Mistake[] = [
   { args: ['get', 'k', '--after', 'nonsense'], code: invalid, text: 'the session token cannot be read' },
   { args: ['get', 'k', '--timeout', 'soon'], code: usage, text: "--timeout: 'soon' is not a duration" },
   { args: ['get', 'k', '--max-staleness', '5'], code: usage, text: "--max-staleness: '5' is not a duration" },
-  { args: ['put', 'k', 'v', '--ack', 'quorum'], code: 'no-quorum', exitCode: 3, text: 'use ack disk' },
   { args: ['mput'], stdin: brokenLines, code: invalid, text: 'line 3: "value" is neither a text nor {"base64":…}' },
   { args: ['mput'], stdin: '{"key":"first"', code: invalid, text: 'line 1: is not JSON' },
   { args: ['mput', 'novalue'], code: usage, text: "'novalue' is not KEY=VALUE" },

@@ -106,7 +106,7 @@ test('after kill -9 of all members the former primary leads, if first back, or i
   await waitFor(
     async () => {
       ({ waitsFor } = await client.describe());
-      return waitsFor.some((cause) => /s1 waits up to \d+ s for its primary write-shard-1/.test(cause));
+      return waitsFor.some((cause) => /s1 waits \d+ s at most for its primary write-shard-1/.test(cause));
     },
     () => `info waits for the primary; it says ${JSON.stringify(waitsFor)}`,
   );

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { planOf, runScenario } from './cluster-scenario.ts';
 
 /** `npm run simulate` runs as many as it is asked for. */
-const seedCount = 40;
+const seedCount = 25;
 const firstSeed = 1;
 
 test('whatever befalls a simulated cluster, no rule is broken, and it heals', { timeout: 120_000 }, async () => {
