@@ -28,6 +28,8 @@ export class KeyspaceSync {
   readonly #parts: KeyspaceSyncParts;
   #topology: Topology | undefined;
   #fromInfo = false;
+  /** Something is to be logged, and could not be when it was known. */
+  #isBehind = false;
 
   constructor(parts: KeyspaceSyncParts) {
     this.#parts = parts;
@@ -41,18 +43,25 @@ export class KeyspaceSync {
     this.sync();
   }
 
+  /** The shard may be able to write now: a primary can be active before it holds its lease. */
+  settle(): void {
+    if (this.#isBehind) this.sync();
+  }
+
   /** Also to be called when the shard begins to write. */
   sync(): void {
     const topology = this.#topology;
     if (topology === undefined) return;
     const { created, dropped: gone } = keyspaceDifference(this.#parts.store, topology);
     const dropped = this.#fromInfo ? gone : [];
-    if (created.length + dropped.length === 0) return;
+    this.#isBehind = created.length + dropped.length > 0;
+    if (!this.#isBehind) return;
     const operations = [
       ...created.map(({ id, name, settings }) => operationOf('keyspace', id, encodeKeyspaceValue(name, settings))),
       ...dropped.map(({ id }) => operationOf('drop', id, '')),
     ];
     if (this.#parts.log(operations) === undefined) return;
+    this.#isBehind = false;
     this.#parts.onLogged(
       created.map(({ name }) => name),
       dropped.map(({ name }) => name),

@@ -370,6 +370,7 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
   #onGrant(follower: StoreId, number: number): void {
     this.#group.onGrant(follower, number);
     this.writer.onProgress();
+    this.#keyspaces.settle();
   }
 
   #onDurable(follower: StoreId, position: number): void {
