@@ -12,9 +12,9 @@ const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const runDeadlineMs = 300_000;
 
 /** Rows of each section, in their order: with `--callers 1,64`, three cells for each number in two of them. */
-const comparedBefore = { small: 6, large: 6, shards: 3, replica: 3, bulk: 6 };
+const comparedBefore = { small: 6, large: 6, shards: 3, replica: 3, quorum: 1, bulk: 6 };
 const alone = { scan: 1, search: 2 };
-const comparedAfter = { metadata: 2, ycsb: 5 };
+const comparedAfter = { metadata: 2, ycsb: 10 };
 /** Memory and first sync; scan; search by one and by two fields; feed; overload. */
 const gaugeCount = 2 + 1 + 2 + 4 + 7;
 

@@ -1,5 +1,7 @@
 import { crc32 } from 'node:zlib';
+import { defaultKeyspaceSettings } from '@edis/core';
 import { locateBinaries } from '@edis/launcher';
+import { RpcChannel } from '@edis/rpc';
 import { FaultProxy, Program, waitFor } from '@edis/testkit';
 import { afterEach, expect, test } from 'vitest';
 import { EtcdCluster } from './etcd-cluster.ts';
@@ -92,14 +94,18 @@ test('an info that was stopped for longer than its lease changes nothing more, a
   first.kill('SIGCONT');
   await waitFor(() => infos.count(first, 'standby') > stood, 'the stopped info to stand by');
   const late = await infos.client(first.address);
+  const channel = new RpcChannel(first.address ?? '');
   let answer = '';
   await waitFor(
     async () => {
-      answer = await late.createKeyspace('too-late', {}, { timeoutMs: 3000 }).then(() => 'created', String);
+      // Asked directly: a client would go on to the one that decides.
+      const asked = channel.createKeyspace('too-late', defaultKeyspaceSettings, { timeoutMs: 3000 });
+      answer = await asked.then(({ kind }) => kind, String);
       return answer.includes(`stands by and changes nothing; ${second.name} at ${second.address ?? ''} decides`);
     },
     () => `an answer with who decides; the last one: ${answer}`,
   );
+  channel.close();
   await waitFor(
     () => late.topology().revision === client.topology().revision,
     () => `one map; there are ${late.topology().revision} and ${client.topology().revision}`,
