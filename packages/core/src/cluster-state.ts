@@ -3,6 +3,7 @@ import { defaultKeyspaceSettings, keyspaceNameFault, keyspaceSettingsFault } fro
 import { defaultKeyspaceId, defaultKeyspaceName, slotCount } from './limits.ts';
 import type { Configuration } from './node-message.ts';
 import { planFormation } from './planner.ts';
+import { quorumOf } from './quorum.ts';
 import type { ClusterId, Endpoint, InfoNode, Member, Shard, ShardId, StoreId, Topology } from './topology.ts';
 import { checkTopology } from './topology-change.ts';
 
@@ -191,11 +192,6 @@ export function withVoters(
     { ...shard, epoch, configuredSize, voters: members },
     { ...record, epoch, members, quorum: quorumOf(members.length), configuredSize },
   );
-}
-
-/** Each two quorums of a group have a member in common. */
-export function quorumOf(memberCount: number): number {
-  return Math.floor(memberCount / 2) + 1;
 }
 
 /** Forgets a replica. */

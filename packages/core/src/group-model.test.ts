@@ -317,7 +317,7 @@ class Stream {
     this.#next = agreed;
     this.primary.followers.get(copy.name)?.close();
     this.primary.followers.set(copy.name, this);
-    leading.onFollower(copy.name, store.monotonicMs);
+    leading.onFollower(copy.name);
   }
 
   feed(): void {

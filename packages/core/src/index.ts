@@ -10,7 +10,7 @@ export type { ByteString, Bytes, Metadata } from './bytes.ts';
 export type { ClusterEffect, ClusterOptions, KeyspaceRequestId, SessionId } from './cluster.ts';
 export { Cluster } from './cluster.ts';
 export type { ClusterState, ShardRecord, StoreIncarnation } from './cluster-state.ts';
-export { checkClusterState, quorumOf } from './cluster-state.ts';
+export { checkClusterState } from './cluster-state.ts';
 export { Credit } from './credit.ts';
 export type { Decimal } from './decimal.ts';
 export {
@@ -149,6 +149,7 @@ export type {
 export { checkAggregate, checkScan, checkSearch, defaultPageRecords } from './query-check.ts';
 export type { QueryKind, QueryScope } from './query-cursor.ts';
 export { decodeQueryCursor, encodeQueryCursor } from './query-cursor.ts';
+export { quorumOf } from './quorum.ts';
 export type { ReadDecision, ReadDemand, ReaderState } from './read-decision.ts';
 export { comparePositions, decideRead } from './read-decision.ts';
 export type { ReadCandidate } from './replica-picker.ts';

@@ -61,7 +61,7 @@ class Primary {
   /** A follower with an open stream, which grants from now on. */
   follow(store: string): void {
     this.living.add(store);
-    this.group.onFollower(store, this.nowMs);
+    this.group.onFollower(store);
     this.beacon();
   }
 
@@ -293,7 +293,7 @@ describe('winning a member', () => {
 
   test('a follower that grants no lease, or has no stream, becomes none', () => {
     const primary = active(configuration());
-    primary.group.onFollower('b', primary.nowMs);
+    primary.group.onFollower('b');
     primary.acknowledge('b');
     primary.pass(1000);
     expect(primary.kinds()).toEqual([]);

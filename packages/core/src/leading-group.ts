@@ -5,6 +5,7 @@ import { HeldLease } from './held-lease.ts';
 import type { MembershipChange } from './membership-plan.ts';
 import { isSilent, planMembership } from './membership-plan.ts';
 import type { Configuration, MembershipProposal } from './node-message.ts';
+import { quorumOf } from './quorum.ts';
 import type { StoreId } from './topology.ts';
 
 /**
@@ -82,8 +83,8 @@ export class LeadingGroup {
   #configuration: Configuration;
   #state: LeadingState = { kind: 'opening' };
   #change: Change | undefined;
-  /** Followers with an open stream, and since when. */
-  readonly #followers = new Map<StoreId, number>();
+  /** Followers with an open stream. */
+  readonly #followers = new Set<StoreId>();
   #lastHeldMs: number;
   /** A sync was asked for at that time and has not returned. */
   #syncingSinceMs: number | undefined;
@@ -139,7 +140,7 @@ export class LeadingGroup {
 
   /** `quorum` writes are taken: the members that there are can be a quorum of the shard at its fullest. */
   get hasQuorum(): boolean {
-    return this.#configuration.quorum >= Math.floor(this.#configuration.configuredSize / 2) + 1;
+    return this.#configuration.quorum >= quorumOf(this.#configuration.configuredSize);
   }
 
   /** It may act in this moment: take a write, give the answer to a write or to a strong read. */
@@ -167,8 +168,8 @@ export class LeadingGroup {
     this.#lease.onGrant(store, number);
   }
 
-  onFollower(store: StoreId, nowMs: number): void {
-    this.#followers.set(store, nowMs);
+  onFollower(store: StoreId): void {
+    this.#followers.add(store);
   }
 
   onFollowerGone(store: StoreId): void {
@@ -266,7 +267,7 @@ export class LeadingGroup {
       isActive: this.#state.kind === 'active',
       lastPosition,
       silentMs: (store) => this.#silentMs(store, nowMs),
-      followers: [...this.#followers.keys()],
+      followers: [...this.#followers],
       durableOf: (store) => this.#progress.durableOf(store),
     });
     if (planned === undefined) return;
@@ -305,7 +306,7 @@ export class LeadingGroup {
   #ruleAfter({ kind, store }: MembershipChange): MemberRule {
     const { members } = this.#configuration;
     const next = kind === 'add' ? [...members, store] : members.filter((member) => member !== store);
-    return { members: next, quorum: Math.floor(next.length / 2) + 1 };
+    return { members: next, quorum: quorumOf(next.length) };
   }
 
   #advance(facts: LeadingFacts): readonly LeadingEffect[] {

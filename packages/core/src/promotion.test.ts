@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ShardRecord } from './cluster-state.ts';
-import { quorumOf } from './cluster-state.ts';
 import type { Prepare, PromiseAnswer } from './node-message.ts';
+import { quorumOf } from './quorum.ts';
 import type { ShardFacts, ShardStep } from './shard-promotion.ts';
 import { ShardPromotion } from './shard-promotion.ts';
 

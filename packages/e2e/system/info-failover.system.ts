@@ -49,7 +49,7 @@ async function undisturbed(workload: Workload): Promise<void> {
   await goesOn(workload);
   await workload.end();
   expect(workload.faults).toEqual([]);
-  expect(workload.slowestMs).toBeLessThan(noticeableMs);
+  expect(workload.slowest.tookMs, JSON.stringify(workload.slowest)).toBeLessThan(noticeableMs);
 }
 
 test('kill -9 of the info that decides: another one takes over, and no write or read notices', async () => {

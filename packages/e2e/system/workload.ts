@@ -3,13 +3,20 @@ import type { Client } from '@edis/client';
 const keysPerCaller = 50;
 const callers = 8;
 
+/** To be found beside the logs of the processes. */
+export interface SlowestCall {
+  readonly what: string;
+  readonly startedAt: string;
+  readonly tookMs: number;
+}
+
 /** Writes and reads all the time. A caller who meets an error or a wrong answer stops, and it is remembered. */
 export class Workload {
   readonly faults: string[] = [];
   readonly #client: Client;
   readonly #callers: readonly Promise<void>[];
   #rounds = 0;
-  #slowestMs = 0;
+  #slowest: SlowestCall = { what: 'no call', startedAt: '', tookMs: 0 };
   #ended = false;
 
   constructor(client: Client) {
@@ -22,9 +29,9 @@ export class Workload {
     return this.#rounds;
   }
 
-  /** The longest that a write or a read took. */
-  get slowestMs(): number {
-    return this.#slowestMs;
+  /** The write or read that took longest. */
+  get slowest(): SlowestCall {
+    return this.#slowest;
   }
 
   async end(): Promise<void> {
@@ -37,7 +44,7 @@ export class Workload {
       const key = `load:${caller}:${round % keysPerCaller}`;
       const value = `${caller} ${round}`;
       try {
-        await this.#timed(() => this.#client.put(key, value));
+        await this.#timed(`put ${key}`, () => this.#client.put(key, value));
         await this.#expect(key, value, 'strong');
         await this.#expect(key, value, 'session');
         this.#rounds += 1;
@@ -49,15 +56,17 @@ export class Workload {
   }
 
   async #expect(key: string, value: string, consistency: 'strong' | 'session'): Promise<void> {
-    const found = await this.#timed(() => this.#client.get(key, { consistency }));
+    const found = await this.#timed(`${consistency} get ${key}`, () => this.#client.get(key, { consistency }));
     const read = found === undefined ? undefined : Buffer.from(found.value).toString();
     if (read !== value) throw new Error(`a ${consistency} read of ${key} found ${read} instead of ${value}`);
   }
 
-  async #timed<Result>(call: () => Promise<Result>): Promise<Result> {
+  async #timed<Result>(what: string, call: () => Promise<Result>): Promise<Result> {
+    const startedAt = new Date().toISOString();
     const startMs = performance.now();
     const result = await call();
-    this.#slowestMs = Math.max(this.#slowestMs, performance.now() - startMs);
+    const tookMs = performance.now() - startMs;
+    if (tookMs > this.#slowest.tookMs) this.#slowest = { what, startedAt, tookMs };
     return result;
   }
 }

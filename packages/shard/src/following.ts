@@ -31,7 +31,7 @@ export interface FollowingParts {
   readonly onStream: (epoch: number) => void;
   readonly onShown: () => void;
   /**
-   * Whether the lease is granted that it asks for. `isFollowing`: what it says is visible is so on the log that is
+   * Whether the lease is granted that it asks for. `isFollowing`: its positions are those of the log that is
    * followed.
    */
   readonly onBeacon: (beacon: BeaconResponse, primary: StoreId, isFollowing: boolean) => boolean;
@@ -211,7 +211,7 @@ interface ConnectionListener {
   onSnapshotNeeded(agreed: number | undefined): void;
 }
 
-/** One Follow stream and the beacons beside it. */
+/** One Follow stream. */
 class Connection {
   readonly #parts: FollowingParts;
   readonly #listener: ConnectionListener;

@@ -381,6 +381,8 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
   #tick(): void {
     this.#carryOut(this.#group.tick(this.#facts()));
     this.#onQuorum();
+    // Here and not with each commit: with a log above its bound, each look at it asks for a sync of the view.
+    this.#updateRetention();
   }
 
   /** What is safe may have moved: here, on the quorum, or what a quorum is. */
@@ -447,7 +449,7 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
       older.end();
     }
     this.#feeds.add(feed);
-    this.#group.onFollower(feed.store, this.#parts.monotonicMs());
+    this.#group.onFollower(feed.store);
     this.#updateRetention();
   }
 
@@ -456,7 +458,6 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
     this.#parts.store.setVisible(this.#watermark.visible);
     this.#parts.onShown();
     for (const feed of this.#feeds) feed.pump();
-    this.#updateRetention();
   }
 
   #updateRetention(): void {

@@ -44,7 +44,7 @@ export interface ReplicaSideParts {
 /**
  * What a member does as a follower: keeps level with the primary, and knows how stale it may be.
  *
- * A first copy serves no reads (role `learner`) until it has shown all that was visible at the primary when the copy's
+ * A first copy serves no reads (role `learner`) until it has shown all that the primary's log had when the copy's
  * stream began; from then on it is a replica for good, also while the primary is away.
  */
 export class ReplicaSide implements ReadingRole, ReplicationHandlers {
@@ -99,7 +99,7 @@ export class ReplicaSide implements ReadingRole, ReplicationHandlers {
     return this.#serving;
   }
 
-  /** It follows, and has shown what was visible when a beacon of the primary was sent. */
+  /** It follows, and has shown what the primary's log had when a beacon was sent. */
   get isLevel(): boolean {
     return this.stalenessMs < Number.MAX_SAFE_INTEGER;
   }
@@ -180,7 +180,7 @@ export class ReplicaSide implements ReadingRole, ReplicationHandlers {
   }
 
   #onStream(epoch: number): void {
-    // What another primary's beacons said about its `visible` says nothing about this one's.
+    // What another primary's beacons said about its log says nothing about this one's.
     if (epoch !== this.#streamEpoch) this.#staleness.reset(this.#parts.store.visiblePosition);
     this.#streamEpoch = epoch;
     this.#epoch = Math.max(this.#epoch, epoch);
