@@ -84,6 +84,16 @@ export class EtcdInfos {
     return (this.#lines.get(info.name) ?? []).filter((line) => textField(line, 'event') === event).length;
   }
 
+  /** What all processes logged within `spanMs` of that time, in order. */
+  linesAround(at: string, spanMs: number): readonly string[] {
+    const atMs = Date.parse(at);
+    return [...this.#lines]
+      .flatMap(([name, lines]) => lines.map((line) => ({ time: textField(line, 'time') ?? '', name, text: line.text })))
+      .filter(({ time }) => Math.abs(Date.parse(time) - atMs) <= spanMs)
+      .sort((one, other) => one.time.localeCompare(other.time))
+      .map(({ name, text }) => `${name} ${text}`);
+  }
+
   /** The one that decides, as it says itself. */
   async active(other?: ClusterProcess): Promise<ClusterProcess> {
     return waitFor(
