@@ -77,108 +77,110 @@ export async function runProcess<C extends ProcessConfig>(
 type LifeState = 'starting' | 'serving' | 'ending' | 'ended';
 
 class ProcessLife<C extends ProcessConfig> {
-  private readonly definition: ProcessDefinition<C>;
-  private readonly config: C;
-  private readonly logger: Logger;
-  private readonly host: ProcessHost;
-  private state: LifeState = 'starting';
-  private role: RunningRole | undefined;
+  readonly #definition: ProcessDefinition<C>;
+  readonly #config: C;
+  readonly #logger: Logger;
+  readonly #host: ProcessHost;
+  #state: LifeState = 'starting';
+  #role: RunningRole | undefined;
   /** A signal that came while the role was starting. */
-  private stopCause: string | undefined;
+  #stopCause: string | undefined;
 
   constructor(definition: ProcessDefinition<C>, config: C, logger: Logger, host: ProcessHost) {
-    this.definition = definition;
-    this.config = config;
-    this.logger = logger;
-    this.host = host;
+    this.#definition = definition;
+    this.#config = config;
+    this.#logger = logger;
+    this.#host = host;
   }
 
   async run(): Promise<void> {
-    const { host } = this;
-    host.onUncaught((caught) => this.crash(caught));
-    host.onSignal((signal) => this.onSignal(signal));
-    if (this.config.exitWithStdin) host.onStdinClosed(() => this.stop('stdin closed'));
+    const host = this.#host;
+    host.onUncaught((caught) => this.#crash(caught));
+    host.onSignal((signal) => this.#onSignal(signal));
+    if (this.#config.exitWithStdin) host.onStdinClosed(() => this.#stop('stdin closed'));
     try {
-      this.role = await this.definition.start(this.config, this.logger);
+      this.#role = await this.#definition.start(this.#config, this.#logger);
     } catch (caught) {
-      this.crash(caught);
+      this.#crash(caught);
       return;
     }
-    if (this.state !== 'starting') return;
-    this.state = 'serving';
+    if (this.#state !== 'starting') return;
+    this.#state = 'serving';
     // `failed` never rejects; a role that breaks that contract ends as an uncaught error.
-    void this.role.failed?.then((error) => this.fail(error));
-    if (this.stopCause !== undefined) this.stop(this.stopCause);
+    void this.#role.failed?.then((error) => this.#fail(error));
+    if (this.#stopCause !== undefined) this.#stop(this.#stopCause);
   }
 
-  private onSignal(signal: NodeJS.Signals): void {
-    if (signal === 'SIGINT' && this.config.exitWithStdin) return;
-    if (this.state === 'ending' || this.stopCause !== undefined) {
-      this.logger.warn({ event: 'killed', signal }, 'second signal: ending without waiting');
+  #onSignal(signal: NodeJS.Signals): void {
+    if (signal === 'SIGINT' && this.#config.exitWithStdin) return;
+    if (this.#state === 'ending' || this.#stopCause !== undefined) {
+      this.#logger.warn({ event: 'killed', signal }, 'second signal: ending without waiting');
       // What a shell reports for a process that the signal ended.
-      this.end(128 + constants.signals[signal]);
+      this.#end(128 + constants.signals[signal]);
       return;
     }
-    this.stop(signal);
+    this.#stop(signal);
   }
 
-  private stop(cause: string): void {
-    if (this.state === 'starting') this.stopCause ??= cause;
-    if (this.state !== 'serving') return;
-    this.state = 'ending';
-    this.logger.info({ event: 'draining', cause, drainMs: this.config.drainMs }, 'draining');
+  #stop(cause: string): void {
+    if (this.#state === 'starting') this.#stopCause ??= cause;
+    if (this.#state !== 'serving') return;
+    this.#state = 'ending';
+    this.#logger.info({ event: 'draining', cause, drainMs: this.#config.drainMs }, 'draining');
     // `drainAndClose` catches everything.
-    void this.drainAndClose(exitCodes.done);
+    void this.#drainAndClose(exitCodes.done);
   }
 
-  private async drainAndClose(exitCode: number): Promise<void> {
-    const { role, host, config } = this;
+  async #drainAndClose(exitCode: number): Promise<void> {
+    const role = this.#role;
+    const host = this.#host;
+    const config = this.#config;
     try {
       if (role !== undefined && exitCode === exitCodes.done) {
         const drained = await host.within(role.drain(), config.drainMs);
-        if (!drained) this.logger.warn({ event: 'drain-timeout', drainMs: config.drainMs }, 'gave up draining');
+        if (!drained) this.#logger.warn({ event: 'drain-timeout', drainMs: config.drainMs }, 'gave up draining');
       }
       if (role !== undefined && !(await host.within(role.close(), closeGraceMs))) {
         throw new EdisError('internal', `closing took longer than ${closeGraceMs} ms`);
       }
-      this.logger.info({ event: 'ended', exitCode }, 'ended');
-      this.end(exitCode);
+      this.#logger.info({ event: 'ended', exitCode }, 'ended');
+      this.#end(exitCode);
     } catch (caught) {
-      if (exitCode === exitCodes.done) this.crash(caught);
-      else this.end(exitCode);
+      if (exitCode === exitCodes.done) this.#crash(caught);
+      else this.#end(exitCode);
     }
   }
 
   /** The role cannot go on: say so, free what can be freed, end with the code of the error. */
-  private fail(error: EdisError): void {
-    if (this.state !== 'serving') return;
-    this.state = 'ending';
-    this.report(error);
+  #fail(error: EdisError): void {
+    if (this.#state !== 'serving') return;
+    this.#state = 'ending';
+    this.#report(error);
     // `drainAndClose` catches everything.
-    void this.drainAndClose(exitCodeOf(error.code));
+    void this.#drainAndClose(exitCodeOf(error.code));
   }
 
-  private crash(caught: unknown): void {
+  #crash(caught: unknown): void {
     const error = EdisError.from(caught);
-    this.report(error);
-    this.end(exitCodeOf(error.code));
+    this.#report(error);
+    this.#end(exitCodeOf(error.code));
   }
 
-  private report(error: EdisError): void {
+  #report(error: EdisError): void {
     const message = oneLine(error.message);
     // A program that reads the log gets the stack of a bug; a person on a terminal sees only the line below.
-    if (!this.host.isTerminal) {
+    if (!this.#host.isTerminal) {
       const bug = exitCodeOf(error.code) === exitCodes.bug;
       const stack = bug ? { stack: error.cause instanceof Error ? error.cause.stack : error.stack } : {};
-      this.logger.fatal({ event: 'failed', code: error.code, ...stack }, message);
+      this.#logger.fatal({ event: 'failed', code: error.code, ...stack }, message);
     }
-    this.host.writeError(`${this.definition.name}: ${message}\n`);
+    this.#host.writeError(`${this.#definition.name}: ${message}\n`);
   }
 
-  private end(exitCode: number): void {
-    if (this.state === 'ended') return;
-    this.state = 'ended';
-    this.host.exit(exitCode);
+  #end(exitCode: number): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    this.#host.exit(exitCode);
   }
 }
 
