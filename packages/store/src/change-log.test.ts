@@ -177,6 +177,37 @@ describe('the change log', () => {
     expect((await open(disk)).log.lastPosition).toBe(20);
   });
 
+  test('a cut leaves nothing unsynced before it, in whatever segment', async () => {
+    const disk = new MemoryDisk();
+    const { log } = await open(disk);
+    append(log, 30);
+    expect(disk.paths().length).toBeGreaterThan(3);
+    await log.truncateAfter(25);
+    expect(log.syncedPosition).toBe(25);
+    disk.crash();
+    expect((await open(disk)).log.lastPosition).toBe(25);
+  });
+
+  test('a sync that is asked for while the log is cut says nothing of what takes the place of the cut', async () => {
+    let isArmed = false;
+    let askForSync = (): void => {};
+    const beforeSync = async (): Promise<void> => {
+      if (!isArmed) return;
+      isArmed = false;
+      askForSync();
+    };
+    const opened = await open(new MemoryDisk({ beforeSync }), 0, 1_000_000);
+    // A timer is due in the middle of the cut.
+    askForSync = () => opened.log.requestSync();
+    append(opened.log, 10);
+    isArmed = true;
+    await opened.log.truncateAfter(5);
+    append(opened.log, 5);
+    expect([opened.log.syncedPosition, opened.synced]).toEqual([5, []]);
+    await sync(opened);
+    expect(opened.synced).toEqual([10]);
+  });
+
   test('a failed sync counts for nothing, and is the last one', async () => {
     const disk = new MemoryDisk();
     const opened = await open(disk);

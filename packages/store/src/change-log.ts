@@ -42,6 +42,8 @@ export class ChangeLog {
   #namesUnsynced = false;
   #sync: Promise<void> | undefined;
   #syncAgain = false;
+  /** Its end is moving: a sync that began before would say of entries to come that they are safe. */
+  #isCutting = false;
   #stopped = false;
 
   private constructor(options: ChangeLogOptions, segments: Segment[], lastPosition: number, tail: LogTail) {
@@ -144,7 +146,7 @@ export class ChangeLog {
 
   /** Starts a sync, or has one start as soon as the running one has returned. */
   requestSync(): void {
-    if (this.#stopped || this.#syncedPosition === this.#lastPosition) return;
+    if (this.#stopped || this.#isCutting || this.#syncedPosition === this.#lastPosition) return;
     if (this.#sync !== undefined) {
       this.#syncAgain = true;
       return;
@@ -256,8 +258,21 @@ export class ChangeLog {
   }
 
   /** Cuts the entries above a position; what remains is synced when it returns. */
-  async truncateAfter(position: number): Promise<void> {
-    await this.#sync;
+  truncateAfter(position: number): Promise<void> {
+    return this.#cutting(() => this.#truncateAfter(position));
+  }
+
+  async #cutting(work: () => Promise<void>): Promise<void> {
+    this.#isCutting = true;
+    try {
+      await this.#sync;
+      await work();
+    } finally {
+      this.#isCutting = false;
+    }
+  }
+
+  async #truncateAfter(position: number): Promise<void> {
     const { disk, directory } = this.#options;
     const kept = this.#segmentOf(position + 1) ?? this.#segments[0];
     invariant(kept !== undefined && position + 1 >= kept.firstPosition, 'the log reaches back to where it is cut');
@@ -272,7 +287,11 @@ export class ChangeLog {
       this.#bytes -= kept.file.size - offset;
       await kept.truncateAfter(position, offset);
     }
+    // Those before it may wait for their first sync, too.
+    for (const segment of this.#segments.slice(this.#firstUnsynced)) if (segment !== kept) await segment.file.sync();
     await kept.file.sync();
+    await disk.syncDirectory(directory);
+    this.#namesUnsynced = false;
     this.#lastPosition = position;
     this.#syncedPosition = position;
     this.#firstUnsynced = this.#segments.length - 1;
@@ -312,8 +331,11 @@ export class ChangeLog {
   }
 
   /** Begins anew behind a position, as after an installed snapshot. */
-  async reset(position: number): Promise<void> {
-    await this.#sync;
+  reset(position: number): Promise<void> {
+    return this.#cutting(() => this.#reset(position));
+  }
+
+  async #reset(position: number): Promise<void> {
     const { disk, directory } = this.#options;
     for (const segment of this.#segments) await segment.retire();
     this.#segments = [await ChangeLog.beginAnew(disk, directory, position)];

@@ -3,6 +3,7 @@ import { EdisError } from '@edis/core';
 import { damaged } from './damage.ts';
 import type { Disk } from './disk.ts';
 import { pathOf } from './node-disk.ts';
+import type { StoreEnvironment } from './store-environment.ts';
 
 /**
  * The directory of one store: store.json says what it is, beside log/, view/, receipts/ and lock/.
@@ -29,6 +30,8 @@ export interface StoreIdentity {
   readonly promisedEpoch: number;
   /** The highest number of an active info that it was registered with: one with a lower has been replaced. */
   readonly infoFencing: number;
+  /** The store whose copy is being moved out of the way, to begin as a new one. Empty: none is. */
+  readonly setAside: string;
 }
 
 /** What the opener knows to be right; a directory that says otherwise is refused. */
@@ -42,6 +45,8 @@ const formatVersion = 1;
 const kind = 'shard';
 const fileName = 'store.json';
 const newFileName = 'store.json.new';
+/** Long enough for the news of a hand-over to be saved together, behind what is waited for. */
+const soonMs = 200;
 /**
  * What may lie in a directory that is about to become a store: leavings of a start that died, or of the file
  * system.
@@ -55,6 +60,8 @@ export class DataDirectory {
   /** The write under way, and the one that begins after it. */
   #running: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
+  /** What changed is written in a while, if nothing else is before. */
+  #soon: { readonly saved: Promise<void>; readonly cancel: () => void } | undefined;
 
   private constructor(path: string, disk: Disk, identity: StoreIdentity) {
     this.path = path;
@@ -84,6 +91,7 @@ export class DataDirectory {
       serving: false,
       promisedEpoch: 0,
       infoFencing: 0,
+      setAside: '',
     };
     const directory = new DataDirectory(path, disk, identity);
     await directory.save({});
@@ -119,6 +127,7 @@ export class DataDirectory {
   /** The change is seen at once, and safe when this returns. Changes made while one is written are written together. */
   save(change: Partial<StoreIdentity>): Promise<void> {
     this.#identity = { ...this.#identity, ...change };
+    this.#soon?.cancel();
     this.#next ??= this.#running
       .catch(() => {})
       .then(() => {
@@ -129,8 +138,40 @@ export class DataDirectory {
     return this.#next;
   }
 
+  /** As `save`, for what nobody waits for: written with the next change that is saved, or in a while. */
+  saveSoon(change: Partial<StoreIdentity>, environment: Pick<StoreEnvironment, 'startTimer'>): Promise<void> {
+    this.#identity = { ...this.#identity, ...change };
+    if (this.#soon !== undefined) return this.#soon.saved;
+    let cancel = (): void => {};
+    const saved = new Promise<void>((resolve, reject) => {
+      const stop = environment.startTimer(soonMs, () => {
+        this.#soon = undefined;
+        this.save({}).then(resolve, reject);
+      });
+      cancel = () => {
+        this.#soon = undefined;
+        stop();
+        resolve();
+      };
+    });
+    this.#soon = { saved, cancel };
+    return saved;
+  }
+
+  /** What is to be written soon is safe when this returns. */
+  async flush(): Promise<void> {
+    if (this.#soon !== undefined) await this.save({});
+  }
+
+  /** It is another store from now on, which has nothing and belongs to no group yet; safe when this returns. */
+  renew(store: string): Promise<void> {
+    const nothing = { configuration: undefined, topology: undefined, serving: false, promisedEpoch: 0 };
+    return this.save({ store, ...nothing, setAside: this.#identity.store });
+  }
+
   /** Nothing is being written any more, whether or not what was to be saved is safe. */
   async idle(): Promise<void> {
+    this.#soon?.cancel();
     await (this.#next ?? this.#running).catch(() => {
       // Told to whoever wanted it saved.
     });
@@ -138,9 +179,9 @@ export class DataDirectory {
 
   async #write(): Promise<void> {
     const path = pathOf(this.path, newFileName);
-    await this.#disk.remove(path);
     const file = this.#disk.open(path);
     try {
+      if (file.size > 0) await file.truncate(0);
       const text = JSON.stringify({ formatVersion, kind, ...this.#identity }, undefined, 2);
       file.append([Buffer.from(`${text}\n`)]);
       await file.sync();
@@ -206,6 +247,7 @@ function parseIdentity(path: string, text: string): StoreIdentity {
     serving: parsed.serving === true,
     promisedEpoch: countOf(parsed.promisedEpoch),
     infoFencing: countOf(parsed.infoFencing),
+    setAside: typeof parsed.setAside === 'string' ? parsed.setAside : '',
   };
 }
 

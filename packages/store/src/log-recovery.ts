@@ -6,6 +6,7 @@ import { checksumOf, frameHeaderBytes, maxBodyBytes, readFrameHeader } from './f
 import type { EncodedEntry, Entry } from './logged-operation.ts';
 import { pathOf } from './node-disk.ts';
 import { Segment, segmentName, segmentPosition } from './segment.ts';
+import { ViewAheadError } from './set-aside.ts';
 import { readUint64 } from './wire.ts';
 
 /**
@@ -45,7 +46,9 @@ export async function recoverLog(
   const found = await findSegments(disk, directory);
   const first = found[0];
   if (first === undefined) {
-    if (viewPosition > 0) throw damaged(`the log in ${directory} is missing, but the view is at entry ${viewPosition}`);
+    if (viewPosition > 0) {
+      throw new ViewAheadError(`the log in ${directory} is missing, but the view is at entry ${viewPosition}`);
+    }
     return { segments: [await makeSegment(disk, directory, 1)], lastPosition: 0 };
   }
   if (first.firstPosition > viewPosition + 1) {
@@ -57,7 +60,9 @@ export async function recoverLog(
   const scan = new RecoveryScan(disk, directory, segments, viewPosition, visitor);
   const lastPosition = await scan.run(firstScanned);
   if (lastPosition < viewPosition) {
-    throw damaged(`the log in ${directory} ends at entry ${lastPosition}, but the view is at ${viewPosition}`);
+    throw new ViewAheadError(
+      `the log in ${directory} ends at entry ${lastPosition}, but the view is at ${viewPosition}`,
+    );
   }
   return { segments, lastPosition };
 }

@@ -64,6 +64,29 @@ describe('on real files', () => {
     await memory.close();
   });
 
+  test('a copy whose log has lost what was synced is set aside, and the directory begins anew', async () => {
+    const store = await open();
+    await fill(store);
+    const { store: former } = store.identity;
+    const group = { shard: 's1', epoch: 1, primarySince: 1, primary: former, quorum: 2, configuredSize: 2 };
+    await store.saveIdentity({
+      configuration: { ...group, members: [former, 'other'], primaryEndpoints: [], leaseMs: 2000 },
+    });
+    await store.close();
+    const log = join(directory, 'log');
+    for (const name of await readdir(log)) await writeFile(join(log, name), '');
+    const again = await open();
+    expect(again.identity.store).not.toBe(former);
+    expect([again.lastEntry.position, again.recordCount]).toEqual([0, 0]);
+    await fill(again);
+    await again.close();
+    expect(await readdir(join(directory, 'set-aside', former))).toEqual(['log', 'view']);
+    const third = await open();
+    expect(third.setAside).toBeUndefined();
+    await third.scrub();
+    await third.close();
+  });
+
   test('a snapshot moves from one store to another', async () => {
     const source = await open();
     await fill(source);

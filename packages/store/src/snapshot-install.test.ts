@@ -31,8 +31,8 @@ async function makeTarget(world: FakeWorld, environment = world.environment): Pr
   return store;
 }
 
-async function install(target: Store, snapshot: SnapshotSource): Promise<void> {
-  const installing = await target.beginInstall(snapshot.start);
+async function install(target: Store, snapshot: SnapshotSource, keepUpTo = 0): Promise<void> {
+  const installing = await target.beginInstall(snapshot.start, keepUpTo);
   for await (const { keys, values } of snapshot.pages()) await installing.addPage(keys, values);
   await installing.finish();
 }
@@ -141,6 +141,96 @@ describe('installing a snapshot', () => {
     }
     expect([...seen]).toEqual(['old', 'new']);
     await source.close();
+  });
+
+  /** Up to entry 7 it has what the other has, which shows less; 8 and 9 are its own, and its view has them. */
+  async function makeRelative(world: FakeWorld, environment = world.environment): Promise<Store> {
+    const store = await world.open({ environment, segmentBytes: 300 });
+    for (let index = 0; index < 9; index++) write(store, `key-${index}`, index < 7 ? 'both' : 'own', index < 5 ? 1 : 2);
+    store.setVisible(9);
+    await store.flush();
+    return store;
+  }
+
+  async function makeSender(): Promise<Store> {
+    const store = await new FakeWorld().open();
+    for (let index = 0; index < 7; index++) write(store, `key-${index}`, 'both', index < 5 ? 1 : 2);
+    store.setVisible(4);
+    await store.flush();
+    write(store, 'key-7', 'sender', 3);
+    return store;
+  }
+
+  async function expectKept(store: Store, sender: Store): Promise<void> {
+    expect([store.lastEntry, store.viewPosition, store.visiblePosition, store.syncedPosition]).toEqual([
+      { epoch: 2, position: 7 },
+      4,
+      4,
+      7,
+    ]);
+    const newest = [3, 6, 7].map((index) => store.lookup(1, `key-${index}`, 'newest').record?.value);
+    expect(newest).toEqual(['both', 'both', undefined]);
+    expect(store.lookup(1, 'key-6', 'visible').record).toBeUndefined();
+    expect([7, 8].map((sequence) => store.operationIds.find(client, sequence).kind)).toEqual(['remembered', 'new']);
+    const { bodies = [], checksums = [] } = (await sender.readEntries(8, 1e6)) ?? {};
+    store.appendEncoded(8, bodies, checksums);
+    expect(store.epochs).toEqual(sender.epochs);
+    for (const member of [store, sender]) {
+      member.setVisible(8);
+      await member.flush();
+    }
+    expect(store.contentHash).toBe(sender.contentHash);
+    await store.scrub();
+  }
+
+  test('that ends before what both logs have leaves that in the log, at whatever step the power fails', async () => {
+    const seen = new Set<string>();
+    for (let failAt = 0; ; failAt++) {
+      const sender = await makeSender();
+      const world = new FakeWorld();
+      let armed = false;
+      const { environment, steps } = failingAt(world, () => armed, failAt);
+      const target = await makeRelative(world, environment);
+      const snapshot = await sender.openSnapshot();
+      armed = true;
+      const failed = await install(target, snapshot, 7).then(
+        () => false,
+        () => true,
+      );
+      armed = false;
+      await snapshot.close();
+      if (!failed) {
+        await expectKept(target, sender);
+        await target.close();
+        if (steps() <= failAt) break;
+        continue;
+      }
+      const again = await world.open({ segmentBytes: 300 });
+      const isNew = again.viewPosition === 4;
+      seen.add(isNew ? 'new' : 'old');
+      if (isNew) await expectKept(again, sender);
+      else expect(again.lastEntry).toEqual({ epoch: 2, position: 9 });
+      await again.close();
+    }
+    expect([...seen]).toEqual(['old', 'new']);
+  });
+
+  test('that ends before what both logs have is refused when the own log does not go on there', async () => {
+    const sender = await makeSender();
+    const world = new FakeWorld();
+    const target = await makeRelative(world);
+    const snapshot = await sender.openSnapshot();
+    await target.close();
+    const again = await world.open({ segmentBytes: 100, retentionBytes: 0, retentionBytesMax: 0 });
+    again.setRetention({ oldestFollowerPosition: Number.MAX_SAFE_INTEGER });
+    write(again, 'key-9', 'own', 2);
+    again.setVisible(10);
+    await again.flush();
+    await expect.poll(() => again.firstPosition, { interval: 1 }).toBeGreaterThan(5);
+    await expect(again.beginInstall(snapshot.start, 7)).rejects.toMatchObject({ code: 'unreachable' });
+    expect(again.lastEntry.position).toBe(10);
+    await snapshot.close();
+    await again.close();
   });
 
   test('reads are answered from the old state until the takeover, and an abort leaves it', async () => {

@@ -25,6 +25,8 @@ export interface SnapshotTarget {
   readonly views: ViewStorage;
   readonly nextPath: string;
   readonly readyPath: string;
+  /** See ViewState. */
+  readonly keepLogUpTo: number;
   /** Completes the takeover: the view is at readyPath. */
   takeOver(state: ViewState): Promise<void>;
   onEnded(): void;
@@ -141,6 +143,7 @@ export class SnapshotInstall {
   async finish(): Promise<void> {
     if (this.#ended) throw new EdisError('closed', 'the snapshot is no longer being installed');
     const { position, timestamp, epochs, recordCount, contentHash } = this.#start;
+    const { keepLogUpTo } = this.#target;
     if (this.#recordCount !== recordCount || this.#hash.toString() !== contentHash) {
       await this.abort();
       throw new EdisError(
@@ -162,6 +165,7 @@ export class SnapshotInstall {
       recordCount,
       recordBytes: this.#recordBytes,
       contentHash,
+      ...(keepLogUpTo > position.position ? { keepLogUpTo } : {}),
     };
     await this.#write();
     const last = this.#database.batch();

@@ -4,12 +4,14 @@ import type { Applier } from './applier.ts';
 import type { ChangeLog } from './change-log.ts';
 import type { DataDirectory } from './data-directory.ts';
 import type { KeyspaceTable } from './keyspace-table.ts';
+import type { LogRetention } from './log-retention.ts';
+import type { Entry } from './logged-operation.ts';
 import type { Overlay } from './overlay.ts';
 import type { RecordCache } from './record-cache.ts';
 import { SnapshotInstall } from './snapshot-install.ts';
 import type { SnapshotStart } from './snapshot-source.ts';
 import type { StoreEnvironment } from './store-environment.ts';
-import { openReplacement } from './store-parts.ts';
+import { cutLogBehind, openReplacement } from './store-parts.ts';
 import type { ViewState } from './view-state.ts';
 
 export interface SnapshotTakeoverParts {
@@ -21,10 +23,13 @@ export interface SnapshotTakeoverParts {
   readonly operationIds: OperationIds;
   readonly keyspaces: KeyspaceTable;
   readonly applier: Applier;
+  readonly retention: LogRetention;
   /** Throws when the store is out of service. */
   readonly checkUsable: () => void;
   /** The log begins anew behind this state. */
   readonly onReset: (state: ViewState) => void;
+  /** … and goes on with this entry, which it had before. */
+  readonly onKept: (entry: Entry, body: Uint8Array) => void;
   readonly onFailed: (error: EdisError) => void;
 }
 
@@ -33,6 +38,9 @@ export interface SnapshotTakeoverParts {
  *
  * Guarantees: the old state serves until then; the rename is the moment at which the new one holds, so that a takeover
  * which breaks off behind it is completed by the next start, not by this process.
+ *
+ * The snapshot may end before what both logs have in common: a primary that waits for this member's acknowledgement
+ * shows no more. Then the own log goes on behind it, and nothing that was acknowledged is gone for a moment.
  */
 export class SnapshotTakeover {
   readonly #parts: SnapshotTakeoverParts;
@@ -49,22 +57,28 @@ export class SnapshotTakeover {
   }
 
   /** Gives up what came before. */
-  async begin(start: SnapshotStart): Promise<SnapshotInstall> {
-    const { environment, directory, checkUsable } = this.#parts;
+  async begin(start: SnapshotStart, keepLogUpTo: number): Promise<SnapshotInstall> {
+    const { environment, directory, log, retention, checkUsable } = this.#parts;
     checkUsable();
     await this.abort();
-    this.#install = await SnapshotInstall.begin(
-      {
-        views: environment.views,
-        nextPath: directory.nextViewPath,
-        readyPath: directory.readyViewPath,
-        takeOver: (state) => this.#takeOver(state),
-        onEnded: () => {
-          this.#install = undefined;
-        },
-      },
-      start,
-    );
+    const { position } = start.position;
+    if (keepLogUpTo > position && log.firstPosition > position + 1) {
+      throw new EdisError('unreachable', `the snapshot ends at ${position}, this log begins at ${log.firstPosition}`);
+    }
+    const pin = retention.pin(position);
+    const onEnded = (): void => {
+      this.#install = undefined;
+      retention.unpin(pin);
+    };
+    const { nextViewPath: nextPath, readyViewPath: readyPath } = directory;
+    const takeOver = (state: ViewState): Promise<void> => this.#takeOver(state);
+    const target = { views: environment.views, nextPath, readyPath, keepLogUpTo, takeOver, onEnded };
+    try {
+      this.#install = await SnapshotInstall.begin(target, start);
+    } catch (caught) {
+      retention.unpin(pin);
+      throw caught;
+    }
     return this.#install;
   }
 
@@ -90,7 +104,7 @@ export class SnapshotTakeover {
     const { environment, directory, log, overlay, cache, operationIds, keyspaces, applier } = this.#parts;
     await environment.views.rename(directory.nextViewPath, directory.readyViewPath);
     this.#running = true;
-    await log.reset(state.position);
+    const kept = await cutLogBehind(log, state);
     await applier.view.close();
     const { view, clients, keyspaceRows } = await openReplacement(environment, directory);
     overlay.clear();
@@ -99,6 +113,7 @@ export class SnapshotTakeover {
     this.#parts.onReset(state);
     keyspaces.reset(keyspaceRows);
     applier.replaceView(view, state, keyspaceRows);
+    for (const { entry, body } of kept) this.#parts.onKept(entry, body);
     this.#running = false;
   }
 }

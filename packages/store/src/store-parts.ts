@@ -1,16 +1,21 @@
 import type { Position, RememberedClient } from '@edis/core';
 import { EdisError, EpochTable, invariant, OperationIds } from '@edis/core';
 import { ChangeLog } from './change-log.ts';
+import { damaged } from './damage.ts';
 import { DataDirectory } from './data-directory.ts';
 import { idHash } from './digest-table.ts';
+import type { Disk } from './disk.ts';
 import { decodeEntry, entryFault } from './entry-codec.ts';
 import { checksumOf } from './frame.ts';
 import type { KeyspaceRow } from './keyspace-row.ts';
 import { KeyspaceTable } from './keyspace-table.ts';
+import type { EntryBefore } from './log-head.ts';
 import type { EncodedEntry, Entry } from './logged-operation.ts';
 import { lastTimestampOf } from './logged-operation.ts';
 import { Overlay } from './overlay.ts';
 import { Receipts } from './receipt.ts';
+import type { SetAsideCopy } from './set-aside.ts';
+import { maySetAside, setAside, ViewAheadError } from './set-aside.ts';
 import type { StoreEnvironment } from './store-environment.ts';
 import type { StoreOptions, StoreSettings } from './store-options.ts';
 import { defaultStoreSettings } from './store-options.ts';
@@ -38,6 +43,8 @@ export interface StoreParts {
   readonly state: ViewState;
   readonly keyspaces: KeyspaceTable;
   readonly keyspaceRows: readonly KeyspaceRow[];
+  /** What was here before, and could not be used; undefined: nothing. */
+  readonly setAside: SetAsideCopy | undefined;
 }
 
 /** Where the log's events go: to the store, once there is one. */
@@ -52,6 +59,25 @@ export async function openParts(options: StoreOptions): Promise<StoreParts> {
   const expected = options.expected ?? {};
   const directory = await DataDirectory.open(options.directory, environment.disk, options.newStoreId, expected);
   await finishInstall(environment, directory);
+  const beginAnew = async (store: string, why: string): Promise<StoreParts> => {
+    const path = await setAside(environment, directory, options.newStoreId);
+    return { ...(await openView(settings, environment, directory)), setAside: { store, path, why } };
+  };
+  const { setAside: begun, store } = directory.identity;
+  if (begun !== '') return beginAnew(begun, 'the start before this one broke off');
+  try {
+    return await openView(settings, environment, directory);
+  } catch (caught) {
+    if (!(caught instanceof ViewAheadError) || !maySetAside(directory)) throw caught;
+    return beginAnew(store, caught.message);
+  }
+}
+
+async function openView(
+  settings: StoreSettings,
+  environment: StoreEnvironment,
+  directory: DataDirectory,
+): Promise<StoreParts> {
   const view = new View(directory.viewPath, await environment.views.open(directory.viewPath));
   try {
     return await replayLog(settings, environment, directory, view);
@@ -113,6 +139,7 @@ async function replayLog(
     state,
     keyspaces,
     keyspaceRows,
+    setAside: undefined,
   };
 }
 
@@ -148,14 +175,52 @@ async function finishInstall(environment: StoreEnvironment, directory: DataDirec
   const { views, disk } = environment;
   if (await views.exists(directory.readyViewPath)) {
     const ready = await views.open(directory.readyViewPath);
-    const { position } = new View(directory.readyViewPath, ready).loadState();
+    const { position, keepLogUpTo = 0 } = new View(directory.readyViewPath, ready).loadState();
     await ready.close();
-    // The log as it is belongs to the state that was replaced; it is begun anew behind the snapshot.
     await disk.makeDirectory(directory.logPath);
-    await ChangeLog.beginAnew(disk, directory.logPath, position);
+    if (keepLogUpTo > position) await cutStoredLog(disk, directory.logPath, position, keepLogUpTo);
+    // The log as it is belongs to the state that was replaced; it is begun anew behind the snapshot.
+    else await ChangeLog.beginAnew(disk, directory.logPath, position);
     await replaceView(environment, directory);
   }
   if (await views.exists(directory.nextViewPath)) await views.remove(directory.nextViewPath);
+}
+
+async function cutStoredLog(disk: Disk, directory: string, position: number, keepUpTo: number): Promise<void> {
+  const options = { disk, directory, segmentBytes: 0, onSynced: () => {}, onFailed: () => {} };
+  const log = await ChangeLog.open(options, position, { onEntry: () => {} });
+  try {
+    if (log.lastPosition > keepUpTo) await log.truncateAfter(keepUpTo);
+  } finally {
+    await log.close();
+  }
+}
+
+/** How much of a log is read at once. */
+const readBytesMax = 1024 * 1024;
+
+/** What stays of the log behind a snapshot that takes over: the entries that both have in common. */
+export async function cutLogBehind(
+  log: ChangeLog,
+  { position, epoch, timestamp, keepLogUpTo = 0 }: ViewState,
+): Promise<readonly { readonly entry: Entry; readonly body: Uint8Array }[]> {
+  if (keepLogUpTo <= position) {
+    await log.reset(position);
+    return [];
+  }
+  if (log.lastPosition > keepLogUpTo) await log.truncateAfter(keepLogUpTo);
+  const kept: { readonly entry: Entry; readonly body: Uint8Array }[] = [];
+  let before: EntryBefore = { entry: { epoch, position }, timestamp };
+  for (let next = position + 1; next <= log.lastPosition; next = before.entry.position + 1) {
+    const read = await log.read(next, readBytesMax);
+    if (read === undefined || read.bodies.length === 0) throw damaged(`the log has no entry ${next} any more`);
+    const { entries, encoded } = decodeEntries(next, read.bodies, read.checksums, before);
+    for (const [index, entry] of entries.entries()) {
+      kept.push({ entry, body: encoded[index]?.body ?? new Uint8Array() });
+      before = { entry: { epoch: entry.epoch, position: entry.position }, timestamp: lastTimestampOf(entry) };
+    }
+  }
+  return kept;
 }
 
 /** Puts the snapshot's view in the place of the old one, which is closed. */
@@ -179,12 +244,12 @@ export function decodeEntries(
   firstPosition: number,
   bodies: readonly Uint8Array[],
   checksums: readonly number[],
-  after: { readonly entry: Position; readonly timestamp: number },
+  before: EntryBefore,
 ): { entries: Entry[]; encoded: EncodedEntry[] } {
   const encoded: EncodedEntry[] = [];
   const entries: Entry[] = [];
-  let last = after.entry;
-  let lastTimestamp = after.timestamp;
+  let last = before.entry;
+  let lastTimestamp = before.timestamp;
   for (const [index, body] of bodies.entries()) {
     const position = firstPosition + index;
     const fault = (what: string): EdisError => new EdisError('protocol', `entry ${position}: ${what}`);
@@ -203,8 +268,8 @@ export function decodeEntries(
 }
 
 /** Guards the log against a caller's mistake. */
-export function checkEntry(entry: Entry, last: Position, lastTimestamp: number): void {
-  const fault = orderFault(entry, last, lastTimestamp) ?? entryFault(entry);
+export function checkEntry(entry: Entry, before: EntryBefore): void {
+  const fault = orderFault(entry, before.entry, before.timestamp) ?? entryFault(entry);
   invariant(fault === undefined, `entry ${entry.position}: ${fault ?? ''}`);
 }
 

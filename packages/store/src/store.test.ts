@@ -1,3 +1,4 @@
+import type { Configuration } from '@edis/core';
 import { EdisError } from '@edis/core';
 import { describe, expect, test } from 'vitest';
 import type { Entry, LoggedOperation } from './logged-operation.ts';
@@ -234,6 +235,25 @@ describe('a store', () => {
     await again.close();
   });
 
+  test('takes in entries that are older than those that were cut; its own clock stays ahead of both', async () => {
+    const store = await new FakeWorld().open();
+    write(store, [putOf('a', '1')]);
+    write(store, [putOf('a', 'lost')], { epoch: 2, timestamp: 90_000 });
+    const other = await new FakeWorld().open();
+    write(other, [putOf('a', '1')]);
+    write(other, [putOf('a', '2')]);
+    write(other, [putOf('a', '3')], { epoch: 3 });
+    await store.truncateAfter(1);
+    const { bodies = [], checksums = [] } = (await other.readEntries(2, 1e6)) ?? {};
+    expect(store.appendEncoded(2, bodies, checksums)).toHaveLength(2);
+    expect([store.lastEntry, store.lastTimestamp]).toEqual([other.lastEntry, 90_000]);
+    await fold(store);
+    await fold(other);
+    expect(store.contentHash).toBe(other.contentHash);
+    await store.close();
+    await other.close();
+  });
+
   test('a cut that discards no write leaves no receipt', async () => {
     const world = new FakeWorld();
     const store = await world.open();
@@ -414,6 +434,79 @@ describe('a data directory', () => {
     expect(again.identity.configuration).toEqual({ ...configuration, primarySince: 4, leaseMs: 0 });
     await again.close();
   });
+
+  const others: Configuration = {
+    shard: 's1',
+    epoch: 4,
+    primarySince: 3,
+    primary: 'store-1',
+    members: ['store-1', 'other'],
+    quorum: 2,
+    configuredSize: 2,
+    primaryEndpoints: [],
+    leaseMs: 2000,
+  };
+
+  /** Its disk lied: the log has lost what was synced, and the view has it. */
+  async function openAhead(configuration: Configuration | undefined): Promise<FakeWorld> {
+    const world = new FakeWorld();
+    const store = await world.open();
+    write(store, [putOf('a', '1')]);
+    await fold(store);
+    await store.saveIdentity({ node: 'n1', shard: 's1', configuration, promisedEpoch: 7, serving: true });
+    await store.close();
+    for (const name of await world.disk.list('data/log')) await world.disk.remove(`data/log/${name}`);
+    await world.disk.syncDirectory('data/log');
+    return world;
+  }
+
+  test('whose view is ahead of its log becomes a new and empty one, and what it had is kept aside', async () => {
+    const world = await openAhead(others);
+    const store = await world.open();
+    expect(store.identity).toMatchObject({
+      store: 'store-2',
+      node: 'n1',
+      shard: 's1',
+      promisedEpoch: 0,
+      serving: false,
+    });
+    expect([store.identity.configuration, store.lastEntry.position, store.recordCount]).toEqual([undefined, 0, 0]);
+    expect(store.setAside).toMatchObject({ store: 'store-1', path: 'data/set-aside/store-1' });
+    expect(store.setAside?.why).toContain('the view is at entry 1');
+    expect(await world.views.exists('data/set-aside/store-1/view')).toBe(true);
+    write(store, [putOf('b', '1')]);
+    await fold(store);
+    await store.close();
+    const again = await world.open();
+    expect([again.setAside, again.identity.store, valueOf(again, 'b')]).toEqual([undefined, 'store-2', '1']);
+    await again.close();
+  });
+
+  test('is another store before anything of a copy that is set aside is moved', async () => {
+    const world = await openAhead(others);
+    const { views } = world.environment;
+    const rename = views.rename.bind(views);
+    views.rename = async () => {
+      throw new EdisError('disk', 'the power is off');
+    };
+    await expect(world.open()).rejects.toMatchObject({ code: 'disk' });
+    views.rename = rename;
+    await world.crash();
+    const store = await world.open();
+    expect([store.identity.store, store.identity.setAside, store.lastEntry.position]).toEqual(['store-2', '', 0]);
+    expect(store.setAside).toMatchObject({ store: 'store-1', path: 'data/set-aside/store-1' });
+    expect(await world.views.exists('data/set-aside/store-1/view')).toBe(true);
+    await store.close();
+  });
+
+  test.each([undefined, { ...others, members: ['store-1'], quorum: 1 }])(
+    'that may be the only copy is never set aside, whatever its log has lost',
+    async (configuration) => {
+      const world = await openAhead(configuration);
+      await expect(world.open()).rejects.toMatchObject({ code: 'damaged' });
+      expect(await world.views.exists('data/view')).toBe(true);
+    },
+  );
 
   test('of a newer format, of another kind, damaged, or with foreign files is refused and left alone', async () => {
     const cases: [string, string, RegExp][] = [

@@ -1,5 +1,5 @@
 import type { ByteString, EpochStart, KeyspaceStats, OperationIds, Position } from '@edis/core';
-import { EdisError, EpochTable, invariant } from '@edis/core';
+import { EdisError, invariant } from '@edis/core';
 import { Applier } from './applier.ts';
 import type { ChangeLog } from './change-log.ts';
 import type { DataDirectory, StoreIdentity } from './data-directory.ts';
@@ -10,15 +10,16 @@ import { encodeEntry } from './entry-codec.ts';
 import { frameHeaderBytes } from './frame.ts';
 import type { KeyspaceTable } from './keyspace-table.ts';
 import { LevelViewReader } from './level-view-reader.ts';
+import { LogHead } from './log-head.ts';
 import { LogRetention } from './log-retention.ts';
 import type { EncodedEntries, EncodedEntry, Entry } from './logged-operation.ts';
-import { lastTimestampOf } from './logged-operation.ts';
 import type { Overlay } from './overlay.ts';
 import { PositionWaiters } from './position-waiters.ts';
 import type { Receipts } from './receipt.ts';
 import { RecordCache } from './record-cache.ts';
 import type { Scrub } from './scrub.ts';
 import { scrubView } from './scrub.ts';
+import type { SetAsideCopy } from './set-aside.ts';
 import { SettleTimer } from './settle-timer.ts';
 import type { SnapshotInstall } from './snapshot-install.ts';
 import type { SnapshotStart } from './snapshot-source.ts';
@@ -33,7 +34,6 @@ import type { StoredKeyspace } from './stored-keyspace.ts';
 import type { Lookup } from './stored-record.ts';
 import { recordKeyOf } from './stored-record.ts';
 import type { ViewReader } from './view-reader.ts';
-import type { ViewState } from './view-state.ts';
 
 /**
  * One member's copy of a shard: the change log, and the records that follow it.
@@ -56,17 +56,18 @@ export class Store {
   readonly operationIds: OperationIds;
   /** Of what was discarded. */
   readonly receipts: Receipts;
+  /** The copy in place of which this store began anew, empty; undefined: none. */
+  readonly setAside: SetAsideCopy | undefined;
   readonly deadlines = new DeadlineSign();
   readonly #keyspaces: KeyspaceTable;
-  #epochs: EpochTable;
-  #lastEntry: Position;
-  #lastTimestamp: number;
+  readonly #head: LogHead;
   #visiblePosition: number;
   readonly #syncedListeners: ((syncedPosition: number) => void)[] = [];
   readonly #foldedListeners: ((viewPosition: number) => void)[] = [];
   readonly #failedListeners: ((error: EdisError) => void)[] = [];
   readonly #syncWaiters = new PositionWaiters();
   readonly #settleTimer: SettleTimer;
+  readonly #environment: StoreEnvironment;
   readonly #takeover: SnapshotTakeover;
   #failure: EdisError | undefined;
   #closing: Promise<void> | undefined;
@@ -79,11 +80,11 @@ export class Store {
     this.#overlay = parts.overlay;
     this.operationIds = parts.operationIds;
     this.receipts = parts.receipts;
-    this.#epochs = parts.epochs;
+    this.setAside = parts.setAside;
+    this.#head = new LogHead(parts.epochs, parts.lastEntry, parts.lastTimestamp);
     this.#keyspaces = parts.keyspaces;
-    this.#lastEntry = parts.lastEntry;
-    this.#lastTimestamp = parts.lastTimestamp;
     this.#visiblePosition = parts.state.position;
+    this.#environment = environment;
     this.#settleTimer = new SettleTimer(environment, parts.settings.memorySyncMs);
     this.#cache = new RecordCache(parts.settings.cacheBytes);
     const onFailed = (error: EdisError): void => this.#fail(error);
@@ -98,7 +99,7 @@ export class Store {
         deadlines: this.deadlines,
         keyspaces: parts.keyspaces,
         operationIds: parts.operationIds,
-        epochs: () => this.#epochs,
+        epochs: () => this.#head.epochs,
         bound: () => Math.min(this.#visiblePosition, this.#log.syncedPosition),
         visible: () => this.#visiblePosition,
         requestSync: () => this.requestSync(),
@@ -127,8 +128,13 @@ export class Store {
       environment,
       cache: this.#cache,
       applier: this.#applier,
+      retention: this.#retention,
       checkUsable: () => this.#checkUsable(),
-      onReset: (state) => this.#onReset(state),
+      onReset: (state) => {
+        this.#head.restart(state);
+        this.#visiblePosition = state.position;
+      },
+      onKept: (entry, body) => this.#take(entry, body),
       onFailed,
     });
   }
@@ -159,21 +165,22 @@ export class Store {
     return this.#directory.save(change);
   }
 
-  get lastEntry(): Position {
-    return this.#lastEntry;
+  /** The same for what nobody waits for, which thereby holds up nothing that somebody does. */
+  saveIdentitySoon(change: Partial<Omit<StoreIdentity, 'store'>>): Promise<void> {
+    return this.#directory.saveSoon(change, this.#environment);
   }
 
-  /** The highest timestamp that an entry uses. */
+  get lastEntry(): Position {
+    return this.#head.lastEntry;
+  }
+
+  /** The highest timestamp that an entry uses, or did before it was cut. */
   get lastTimestamp(): number {
-    return this.#lastTimestamp;
+    return this.#head.lastTimestamp;
   }
 
   get epochs(): readonly EpochStart[] {
-    return this.#epochs.starts;
-  }
-
-  get epochTable(): EpochTable {
-    return this.#epochs;
+    return this.#head.epochs.starts;
   }
 
   get syncedPosition(): number {
@@ -251,7 +258,7 @@ export class Store {
    */
   append(entry: Entry): EncodedEntry {
     this.#checkUsable();
-    checkEntry(entry, this.#lastEntry, this.#lastTimestamp);
+    checkEntry(entry, { entry: this.lastEntry, timestamp: this.lastTimestamp });
     const frame = encodeEntry(entry, frameHeaderBytes);
     const encoded = this.#written(() => this.#log.append(entry.position, frame));
     this.#take(entry, encoded.body);
@@ -265,10 +272,7 @@ export class Store {
    */
   appendEncoded(firstPosition: number, bodies: readonly Uint8Array[], checksums: readonly number[]): Entry[] {
     this.#checkUsable();
-    const { entries, encoded } = decodeEntries(firstPosition, bodies, checksums, {
-      entry: this.#lastEntry,
-      timestamp: this.#lastTimestamp,
-    });
+    const { entries, encoded } = decodeEntries(firstPosition, bodies, checksums, this.#head.before);
     if (entries.length === 0) return entries;
     this.#written(() => this.#log.appendEncoded(firstPosition, encoded));
     for (const [index, { body }] of encoded.entries()) {
@@ -291,11 +295,9 @@ export class Store {
 
   #take(entry: Entry, body: Uint8Array): void {
     this.#overlay.append(entry, body);
-    this.#epochs.append(entry.epoch, entry.position);
     rememberOperations(this.operationIds, entry);
     this.#keyspaces.append(entry);
-    this.#lastEntry = { epoch: entry.epoch, position: entry.position };
-    this.#lastTimestamp = lastTimestampOf(entry);
+    this.#head.take(entry);
   }
 
   /** What was appended is synced in a while, and what is visible by then is folded, even if nobody asks for either. */
@@ -305,18 +307,18 @@ export class Store {
   }
 
   #startSettleTimer(): void {
-    const { position } = this.#lastEntry;
+    const { position } = this.lastEntry;
     this.#settleTimer.start(() => {
       this.requestSync();
       // Not twice in the same time: the more writes a fold has, the more of them take another's place.
       if (this.viewPosition < position) this.#applier.aim(this.#visiblePosition);
-      else if (this.viewPosition < this.#lastEntry.position) this.#startSettleTimer();
+      else if (this.viewPosition < this.lastEntry.position) this.#startSettleTimer();
     });
   }
 
   /** Entries up to here are shown to 'visible' lookups and may be folded. Never falls. */
   setVisible(position: number): void {
-    const shown = Math.min(position, this.#lastEntry.position);
+    const shown = Math.min(position, this.lastEntry.position);
     if (shown <= this.#visiblePosition) return;
     this.#visiblePosition = shown;
     // The last entry may become visible only after the timer of its append: without its own it would never be folded.
@@ -371,24 +373,22 @@ export class Store {
   }
 
   epochAt(position: number): number | undefined {
-    return position > this.#lastEntry.position ? undefined : this.#epochs.epochAt(position);
+    return position > this.lastEntry.position ? undefined : this.#head.epochs.epochAt(position);
   }
 
   /** Cuts the entries above a position, after a receipt of them is safe. Only above the view's position. */
   async truncateAfter(position: number): Promise<void> {
     this.#checkUsable();
-    if (position >= this.#lastEntry.position) return;
+    if (position >= this.lastEntry.position) return;
     await this.#applier.exclusive(async () => {
       invariant(position >= this.viewPosition, `the view is at ${this.viewPosition}, above the cut at ${position}`);
-      await this.receipts.write(this.#log, position, this.#lastEntry);
+      await this.receipts.write(this.#log, position, this.lastEntry);
       await this.#log.truncateAfter(position);
       this.#overlay.truncateAfter(position);
       this.operationIds.forgetAfter(position);
-      this.#epochs.truncateAfter(position);
+      this.#head.cutAfter(position, this.#applier.state.timestamp);
       this.#keyspaces.truncateAfter(position);
       this.#visiblePosition = Math.min(this.#visiblePosition, position);
-      this.#lastEntry = { epoch: this.#epochs.epochAt(position) ?? 0, position };
-      // The clock does not go back: timestamps that were seen are not used again.
     });
   }
 
@@ -396,8 +396,8 @@ export class Store {
   async writeReceipt(above: number): Promise<void> {
     this.#checkUsable();
     const from = Math.max(above, this.firstPosition - 1);
-    if (from >= this.#lastEntry.position) return;
-    await this.receipts.write(this.#log, from, this.#lastEntry);
+    if (from >= this.lastEntry.position) return;
+    await this.receipts.write(this.#log, from, this.lastEntry);
   }
 
   /** Entries at or above the position are kept for followers, as far as retentionBytesMax allows. */
@@ -417,16 +417,13 @@ export class Store {
     });
   }
 
-  /** Begins to take in another member's snapshot beside the state in use. One at a time. */
-  beginInstall(start: SnapshotStart): Promise<SnapshotInstall> {
-    return this.#takeover.begin(start);
-  }
-
-  #onReset({ epochs, epoch, position, timestamp }: ViewState): void {
-    this.#epochs = new EpochTable(epochs);
-    this.#lastEntry = { epoch, position };
-    this.#lastTimestamp = Math.max(timestamp, this.#lastTimestamp);
-    this.#visiblePosition = position;
+  /**
+   * Begins to take in another member's snapshot beside the state in use. One at a time.
+   * @param keepUpTo the own log up to there is the sender's too, and stays: a snapshot that ends before it takes
+   *   nothing away. EdisError 'unreachable' when the own log does not go on where the snapshot ends.
+   */
+  beginInstall(start: SnapshotStart, keepUpTo = 0): Promise<SnapshotInstall> {
+    return this.#takeover.begin(start, keepUpTo);
   }
 
   /** Recomputes count and hash from all records as of viewPosition. */
@@ -443,8 +440,9 @@ export class Store {
   async flush(): Promise<void> {
     this.#checkUsable();
     await this.#applier.reach(this.#visiblePosition);
-    await this.#reachSynced(this.#lastEntry.position);
+    await this.#reachSynced(this.lastEntry.position);
     await this.#applier.syncView();
+    await this.#directory.flush();
   }
 
   #reachSynced(position: number): Promise<void> {

@@ -14,6 +14,8 @@ export interface ViewState {
   readonly recordBytes: number;
   /** 16 hex digits. */
   readonly contentHash: string;
+  /** Of a snapshot: the log that was there before stays up to this position, behind the snapshot's. */
+  readonly keepLogUpTo?: number;
 }
 
 export const emptyViewState: ViewState = {
