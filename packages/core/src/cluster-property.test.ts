@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { ClusterEffect } from './cluster.ts';
 import { Cluster } from './cluster.ts';
+import type { ClusterEffect } from './cluster-effect.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { checkClusterState } from './cluster-state.ts';
 import { defaultKeyspaceSettings } from './keyspace-settings.ts';
@@ -83,22 +83,22 @@ const action = fc.oneof(
 type Action = typeof action extends fc.Arbitrary<infer A> ? A : never;
 
 class Model {
-  private durable: ClusterState | undefined;
-  private cluster: Cluster;
+  #durable: ClusterState | undefined;
+  #cluster: Cluster;
   /** Effects behind a persist that is not durable yet. */
-  private pending: ClusterEffect[] = [];
-  private nowMs = 0;
-  private nextSession = 0;
-  private sessions = new Map<number, number>();
+  #pending: ClusterEffect[] = [];
+  #nowMs = 0;
+  #nextSession = 0;
+  #sessions = new Map<number, number>();
   /** The map of a watcher, which gets a whole one when info was restarted. */
-  private seen: Topology | undefined;
-  private readonly epochs = new Map<string, number>();
+  #seen: Topology | undefined;
+  readonly #epochs = new Map<string, number>();
   /** The epoch that each session was asked to promise last. */
-  private readonly asked = new Map<number, number>();
-  private readonly keyspaceIds = new Map<number, { readonly name: string; dropped: boolean }>();
+  readonly #asked = new Map<number, number>();
+  readonly #keyspaceIds = new Map<number, { readonly name: string; dropped: boolean }>();
 
   constructor() {
-    this.cluster = this.restarted(3);
+    this.#cluster = this.restarted(3);
   }
 
   restarted(initialShards: number): Cluster {
@@ -111,63 +111,63 @@ class Model {
       fencing: 0,
       self: { node: 'info', endpoints: [{ network: '', address: 'info:1' }], host: '', pid: initialShards },
       newCluster: 'c',
-      state: this.durable,
+      state: this.#durable,
     });
-    this.cluster = cluster;
-    this.sessions.clear();
-    this.pending = [...cluster.start(this.nowMs)];
+    this.#cluster = cluster;
+    this.#sessions.clear();
+    this.#pending = [...cluster.start(this.#nowMs)];
     this.settle();
-    this.seen = cluster.state.topology;
+    this.#seen = cluster.state.topology;
     return cluster;
   }
 
   apply(step: Action): void {
-    const { cluster } = this;
+    const cluster = this.#cluster;
     if (step.kind === 'restart') {
       this.restarted(step.initialShards);
       return;
     }
     if (step.kind === 'pass') {
-      this.nowMs += step.milliseconds;
-      this.take(cluster.tick(this.nowMs));
+      this.#nowMs += step.milliseconds;
+      this.#take(cluster.tick(this.#nowMs));
       return;
     }
     if (step.kind === 'create') {
       const { name, defaultTtlMs } = step;
-      this.take(cluster.onCreateKeyspace(1, name, { ...defaultKeyspaceSettings, defaultTtlMs }));
+      this.#take(cluster.onCreateKeyspace(1, name, { ...defaultKeyspaceSettings, defaultTtlMs }));
       return;
     }
     if (step.kind === 'drop') {
-      this.take(cluster.onDropKeyspace(1, step.name));
+      this.#take(cluster.onDropKeyspace(1, step.name));
       return;
     }
     if (step.kind === 'promote') {
       const { shard, isUnsafe } = step;
-      this.take(cluster.onPromote({ shard, node: '', isUnsafe }, this.nowMs).effects);
+      this.#take(cluster.onPromote({ shard, node: '', isUnsafe }, this.#nowMs).effects);
       return;
     }
-    const session = this.sessions.get(step.session) ?? -1;
+    const session = this.#sessions.get(step.session) ?? -1;
     if (step.kind === 'promise' || step.kind === 'propose') {
-      this.say(session, step);
+      this.#say(session, step);
     } else if (step.kind === 'report') {
       const at = { epoch: 1, position: 1 };
       const report = { lastEntry: at, applied: at, lagEntries: 0, lagMs: 0, recordCount: 0, operationsPerSecond: 0 };
-      this.take(cluster.onReport(session, { ...report, serving: step.serving }, this.nowMs));
+      this.#take(cluster.onReport(session, { ...report, serving: step.serving }, this.#nowMs));
     } else if (step.kind === 'leave') {
-      this.take(cluster.onLeave(session, this.nowMs));
+      this.#take(cluster.onLeave(session, this.#nowMs));
     } else if (step.kind === 'disconnect') {
-      this.sessions.delete(step.session);
-      this.take(cluster.onDisconnect(session, this.nowMs));
+      this.#sessions.delete(step.session);
+      this.#take(cluster.onDisconnect(session, this.#nowMs));
     } else {
-      this.register(step);
+      this.#register(step);
     }
   }
 
-  private register(step: Extract<Action, { kind: 'register' }>): void {
-    this.take(this.cluster.onDisconnect(this.sessions.get(step.session) ?? -1, this.nowMs));
-    const session = ++this.nextSession;
-    this.sessions.set(step.session, session);
-    this.cluster.onOpen(session, this.nowMs);
+  #register(step: Extract<Action, { kind: 'register' }>): void {
+    this.#take(this.#cluster.onDisconnect(this.#sessions.get(step.session) ?? -1, this.#nowMs));
+    const session = ++this.#nextSession;
+    this.#sessions.set(step.session, session);
+    this.#cluster.onOpen(session, this.#nowMs);
     const { role, shard, incarnation, seenEpoch, promisedEpoch } = step;
     const registration = {
       node: `n${step.node}`,
@@ -179,77 +179,77 @@ class Model {
       pid: 0,
       ...{ role, shard, incarnation, seenEpoch, promisedEpoch },
     };
-    this.take(this.cluster.onRegister(session, registration, this.nowMs));
+    this.#take(this.#cluster.onRegister(session, registration, this.#nowMs));
   }
 
   /** A store says what it was asked, or something else. */
-  private say(session: number, step: Extract<Action, { kind: 'promise' | 'propose' }>): void {
+  #say(session: number, step: Extract<Action, { kind: 'promise' | 'propose' }>): void {
     if (step.kind === 'promise') {
       const { answer: kind, position, witness } = step;
-      const promisedEpoch = this.asked.get(session) ?? 0;
+      const promisedEpoch = this.#asked.get(session) ?? 0;
       const answer = { kind, promisedEpoch, lastEntry: { epoch: 1, position }, witness };
-      this.take(this.cluster.onMessage(session, { kind: 'promise', answer }, this.nowMs));
+      this.#take(this.#cluster.onMessage(session, { kind: 'promise', answer }, this.#nowMs));
     } else {
       const { change } = step;
-      const epoch = this.cluster.state.records[0]?.epoch ?? 0;
+      const epoch = this.#cluster.state.records[0]?.epoch ?? 0;
       const proposal = { epoch, change, store: `d${step.store}` };
-      this.take(this.cluster.onMessage(session, { kind: 'propose', proposal }, this.nowMs));
+      this.#take(this.#cluster.onMessage(session, { kind: 'propose', proposal }, this.#nowMs));
     }
   }
 
-  private take(effects: readonly ClusterEffect[]): void {
-    this.pending.push(...effects);
+  #take(effects: readonly ClusterEffect[]): void {
+    this.#pending.push(...effects);
   }
 
   /** Everything that waits becomes durable and is seen. */
   settle(): void {
-    for (const effect of this.pending) {
+    for (const effect of this.#pending) {
       if (effect.kind === 'persist') {
-        this.durable = effect.state;
-        this.checkState(effect.state);
+        this.#durable = effect.state;
+        this.#checkState(effect.state);
       } else if (effect.kind === 'broadcast') {
-        expect(this.durable?.topology).toBe(effect.topology);
-        if (this.seen !== undefined) expect(applyDelta(this.seen, effect.delta)).toEqual(effect.topology);
-        this.seen = effect.topology;
+        expect(this.#durable?.topology).toBe(effect.topology);
+        if (this.#seen !== undefined) expect(applyDelta(this.#seen, effect.delta)).toEqual(effect.topology);
+        this.#seen = effect.topology;
       } else if (effect.kind === 'reply') {
-        this.checkReply(effect.reply);
+        this.#checkReply(effect.reply);
       } else if (effect.kind === 'send' && effect.message.kind === 'prepare') {
-        this.asked.set(effect.session, effect.message.prepare.epoch);
+        this.#asked.set(effect.session, effect.message.prepare.epoch);
       } else if (effect.kind === 'send' && effect.message.kind === 'configuration') {
         const { shard, epoch } = effect.message.configuration;
-        expect(this.durable?.records.find((record) => record.shard === shard)?.epoch).toBe(epoch);
-        expect(epoch).toBeGreaterThanOrEqual(this.epochs.get(shard) ?? 1);
+        expect(this.#durable?.records.find((record) => record.shard === shard)?.epoch).toBe(epoch);
+        expect(epoch).toBeGreaterThanOrEqual(this.#epochs.get(shard) ?? 1);
       }
     }
-    this.pending = [];
-    expect(this.durable).toEqual(this.cluster.state);
+    this.#pending = [];
+    expect(this.#durable).toEqual(this.#cluster.state);
   }
 
   /** What is answered is durable; ids that were answered are never given to another name. */
-  private checkReply(reply: KeyspaceReply): void {
+  #checkReply(reply: KeyspaceReply): void {
     if (reply.kind === 'refused') return;
-    expect(this.durable?.topology.revision).toBeGreaterThanOrEqual(reply.revision);
+    expect(this.#durable?.topology.revision).toBeGreaterThanOrEqual(reply.revision);
     if (reply.kind !== 'created') return;
     const { id, name } = reply.keyspace;
-    const known = this.keyspaceIds.get(id) ?? { name, dropped: false };
+    const known = this.#keyspaceIds.get(id) ?? { name, dropped: false };
     expect(known).toEqual({ name, dropped: false });
-    this.keyspaceIds.set(id, known);
+    this.#keyspaceIds.set(id, known);
   }
 
-  private checkState(state: ClusterState): void {
+  #checkState(state: ClusterState): void {
     checkClusterState(state);
     const { topology } = state;
-    const known = this.seen;
+    const known = this.#seen;
     if (known !== undefined) {
       const same = JSON.stringify(known) === JSON.stringify(topology);
       expect(topology.revision - known.revision).toBe(same ? 0 : 1);
       expect(known.formed && !topology.formed).toBe(false);
     }
     const ids = new Set(topology.keyspaces.map((keyspace) => keyspace.id));
-    for (const [id, known] of this.keyspaceIds) if (!ids.has(id)) known.dropped = true;
+    for (const [id, known] of this.#keyspaceIds) if (!ids.has(id)) known.dropped = true;
     for (const shard of topology.shards) {
-      expect(shard.epoch).toBeGreaterThanOrEqual(this.epochs.get(shard.shard) ?? 1);
-      this.epochs.set(shard.shard, shard.epoch);
+      expect(shard.epoch).toBeGreaterThanOrEqual(this.#epochs.get(shard.shard) ?? 1);
+      this.#epochs.set(shard.shard, shard.epoch);
     }
   }
 }

@@ -1,6 +1,7 @@
 import { invariant } from './error.ts';
 import { defaultKeyspaceSettings, keyspaceNameFault, keyspaceSettingsFault } from './keyspace-settings.ts';
 import { defaultKeyspaceId, defaultKeyspaceName, slotCount } from './limits.ts';
+import { maxMembers } from './membership-plan.ts';
 import type { Configuration } from './node-message.ts';
 import { planFormation } from './planner.ts';
 import { quorumOf } from './quorum.ts';
@@ -26,7 +27,7 @@ export interface ShardRecord {
   /** Stores that count for quorum, leases and promises. */
   readonly members: readonly StoreId[];
   readonly quorum: number;
-  /** 1 + the highest number of replicas that the shard ever had. */
+  /** 1 + the highest number of replicas that ever lived at a time: below its quorum, `quorum` writes are refused. */
   readonly configuredSize: number;
   /** One for each member of the shard in the topology. */
   readonly incarnations: readonly StoreIncarnation[];
@@ -128,10 +129,10 @@ export function withMember(
     known?.incarnation === incarnation
       ? place.record
       : { ...place.record, incarnations: remembered(place.record, { store: member.store, incarnation }) };
-  const configuredSize = Math.max(
-    record.configuredSize,
-    1 + members.filter((candidate) => candidate.role === 'replica').length,
-  );
+  // One that is replaced under another name stays known, and is dead: the shard is not meant to have both.
+  const living = members.filter((candidate) => candidate.role === 'replica' && candidate.alive);
+  // More than may count for the quorum are of no use to it.
+  const configuredSize = Math.max(record.configuredSize, Math.min(maxMembers, 1 + living.length));
   const grown = configuredSize !== record.configuredSize;
   return withShard(
     state,

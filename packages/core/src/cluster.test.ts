@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { ClusterEffect, SessionId } from './cluster.ts';
 import { Cluster } from './cluster.ts';
+import type { ClusterEffect, SessionId } from './cluster-effect.ts';
 import type { ClusterState, ShardRecord } from './cluster-state.ts';
 import { checkClusterState } from './cluster-state.ts';
 import type {
@@ -62,7 +62,7 @@ class Shell {
   readonly ended: SessionId[] = [];
   readonly replies: KeyspaceReply[] = [];
   watched: Topology | undefined;
-  private sessions = 0;
+  #sessions = 0;
 
   constructor(initialShards = 3) {
     this.cluster = this.restart(initialShards);
@@ -114,7 +114,7 @@ class Shell {
   }
 
   register(node: string, change: Partial<Registration> = {}): SessionId {
-    const session = ++this.sessions;
+    const session = ++this.#sessions;
     this.cluster.onOpen(session, this.nowMs);
     this.run(this.cluster.onRegister(session, registration(node, change), this.nowMs));
     return session;
@@ -196,7 +196,6 @@ class Shell {
     );
   }
 }
-
 describe('forming', () => {
   test('a write shard gets a new shard, and is welcomed with the map and its configuration', () => {
     const shell = new Shell();
@@ -520,6 +519,17 @@ describe('places', () => {
     expect(shell.memberOf('w1')).toMatchObject({ shard: 's1', role: 'learner', store: 'emptied' });
     // What it was is still a member, until the primary has removed it: its data may be what a quorum rests on.
     expect(shell.record?.members).toEqual(['store-w1', 'store-r1']);
+  });
+
+  test('an emptied directory of a primary waits while another may follow it, and becomes no new shard', () => {
+    const shell = new Shell(1);
+    const [w1, r1] = shell.group('r1');
+    shell.disconnect(w1 ?? 0);
+    expect(shell.refusalOf(shell.register('w1', { store: 'emptied' }))).toBe('no-such-shard');
+    shell.promise(r1 ?? 0);
+    shell.register('w1', { store: 'emptied' });
+    expect(shell.topology.shards).toHaveLength(1);
+    expect(shell.memberOf('w1')).toMatchObject({ shard: 's1', role: 'learner', store: 'emptied' });
   });
 
   test('an emptied directory never takes the place of the primary that the shard waits for', () => {

@@ -13,55 +13,55 @@ export interface LivenessChange {
 }
 
 export class FailureDetector {
-  private readonly deadAfterMs: number;
+  readonly #deadAfterMs: number;
   /** When each living store was last heard of. */
-  private readonly lastHeardMs = new Map<StoreId, number>();
-  private lastTickMs: number | undefined;
+  readonly #lastHeardMs = new Map<StoreId, number>();
+  #lastTickMs: number | undefined;
 
   constructor(options: { readonly deadAfterMs: number }) {
-    this.deadAfterMs = options.deadAfterMs;
+    this.#deadAfterMs = options.deadAfterMs;
   }
 
   isAlive(store: StoreId): boolean {
-    return this.lastHeardMs.has(store);
+    return this.#lastHeardMs.has(store);
   }
 
   /** The store was alive when the detector before this one last looked. */
   onPresumed(store: StoreId, nowMs: number): void {
-    this.lastHeardMs.set(store, nowMs);
+    this.#lastHeardMs.set(store, nowMs);
   }
 
   onConnected(store: StoreId, nowMs: number): readonly LivenessChange[] {
-    return this.heard(store, nowMs);
+    return this.#heard(store, nowMs);
   }
 
   onReport(store: StoreId, nowMs: number): readonly LivenessChange[] {
-    return this.heard(store, nowMs);
+    return this.#heard(store, nowMs);
   }
 
   /** Its stream broke, or it said that it ends. */
   onDisconnected(store: StoreId): readonly LivenessChange[] {
-    return this.lastHeardMs.delete(store) ? [{ store, alive: false }] : [];
+    return this.#lastHeardMs.delete(store) ? [{ store, alive: false }] : [];
   }
 
   tick(nowMs: number): readonly LivenessChange[] {
-    const pausedMs = nowMs - (this.lastTickMs ?? nowMs);
-    this.lastTickMs = nowMs;
+    const pausedMs = nowMs - (this.#lastTickMs ?? nowMs);
+    this.#lastTickMs = nowMs;
     const changes: LivenessChange[] = [];
-    for (const [store, heardMs] of this.lastHeardMs) {
-      if (pausedMs >= this.deadAfterMs) {
-        this.lastHeardMs.set(store, nowMs);
-      } else if (nowMs - heardMs >= this.deadAfterMs) {
-        this.lastHeardMs.delete(store);
+    for (const [store, heardMs] of this.#lastHeardMs) {
+      if (pausedMs >= this.#deadAfterMs) {
+        this.#lastHeardMs.set(store, nowMs);
+      } else if (nowMs - heardMs >= this.#deadAfterMs) {
+        this.#lastHeardMs.delete(store);
         changes.push({ store, alive: false });
       }
     }
     return changes;
   }
 
-  private heard(store: StoreId, nowMs: number): readonly LivenessChange[] {
-    const wasAlive = this.lastHeardMs.has(store);
-    this.lastHeardMs.set(store, nowMs);
+  #heard(store: StoreId, nowMs: number): readonly LivenessChange[] {
+    const wasAlive = this.#lastHeardMs.has(store);
+    this.#lastHeardMs.set(store, nowMs);
     return wasAlive ? [] : [{ store, alive: true }];
   }
 }

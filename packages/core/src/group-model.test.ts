@@ -110,7 +110,7 @@ class Process {
 
   append(...entries: readonly Entry[]): void {
     this.store.log.push(...entries);
-    this.leading?.onSyncWanted(this.store.monotonicMs);
+    this.leading?.onSyncWanted(this.store.log.length, this.store.monotonicMs);
     this.sync();
   }
 
@@ -125,8 +125,7 @@ class Process {
       if (store.cutAtMs < store.world.nowMs - 200)
         store.synced = Math.max(store.synced, Math.min(upTo, store.log.length));
       const { leading } = this;
-      if (leading !== undefined)
-        this.lead(leading.onSynced(store.synced, store.synced === store.log.length, this.leadingFacts));
+      if (leading !== undefined) this.lead(leading.onSynced(store.synced, this.leadingFacts));
       this.stream?.acknowledge();
       this.sync();
     });

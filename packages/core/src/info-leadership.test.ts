@@ -114,17 +114,17 @@ describe('an info among several', () => {
 class Etcd {
   readonly leases = new Map<LeaseId, number>();
   leader: { readonly lease: LeaseId; readonly createRevision: number } | undefined;
-  private revision = 0;
-  private nextLease = 0;
+  #revision = 0;
+  #nextLease = 0;
 
   advance(nowMs: number): void {
     for (const [lease, untilMs] of this.leases) if (nowMs >= untilMs) this.end(lease);
   }
 
   grant(nowMs: number): LeaseId {
-    this.nextLease += 1;
-    this.leases.set(this.nextLease, nowMs + ttlMs);
-    return this.nextLease;
+    this.#nextLease += 1;
+    this.leases.set(this.#nextLease, nowMs + ttlMs);
+    return this.#nextLease;
   }
 
   keep(lease: LeaseId, nowMs: number): number {
@@ -136,8 +136,8 @@ class Etcd {
   campaign(lease: LeaseId): CampaignOutcome {
     if (!this.leases.has(lease)) return { kind: 'failed' };
     if (this.leader === undefined) {
-      this.revision += 1;
-      this.leader = { lease, createRevision: this.revision };
+      this.#revision += 1;
+      this.leader = { lease, createRevision: this.#revision };
     }
     return this.leader.lease === lease ? { kind: 'won', fencing: this.leader.createRevision } : { kind: 'lost' };
   }
@@ -159,26 +159,26 @@ class World {
   readonly machines: readonly InfoLeadership[];
   readonly fencings: number[][];
   readonly pausedUntilMs: number[];
-  private readonly dice: () => number;
-  private messages: Message[] = [];
-  private calm = false;
+  readonly #dice: () => number;
+  #messages: Message[] = [];
+  #calm = false;
 
   constructor(count: number, dice: () => number) {
-    this.dice = dice;
+    this.#dice = dice;
     this.machines = Array.from({ length: count }, () => new InfoLeadership(options));
     this.fencings = this.machines.map(() => []);
     this.pausedUntilMs = this.machines.map(() => 0);
   }
 
   step(nowMs: number, calm: boolean): void {
-    this.calm = calm;
+    this.#calm = calm;
     this.etcd.advance(nowMs);
-    const due = this.messages.filter((message) => message.atMs <= nowMs);
-    this.messages = this.messages.filter((message) => message.atMs > nowMs);
+    const due = this.#messages.filter((message) => message.atMs <= nowMs);
+    this.#messages = this.#messages.filter((message) => message.atMs > nowMs);
     for (const message of due) message.run(nowMs);
     for (const [index, machine] of this.machines.entries()) {
-      if (!calm && this.dice() < 3) this.pausedUntilMs[index] = nowMs + this.dice() * 100;
-      if (!this.isPaused(index, nowMs)) this.run(index, machine.tick(nowMs), nowMs);
+      if (!calm && this.#dice() < 3) this.pausedUntilMs[index] = nowMs + this.#dice() * 100;
+      if (!this.isPaused(index, nowMs)) this.#run(index, machine.tick(nowMs), nowMs);
     }
   }
 
@@ -186,50 +186,50 @@ class World {
     return nowMs < (this.pausedUntilMs[index] ?? 0);
   }
 
-  private run(index: number, effects: readonly LeadershipEffect[], sentMs: number): void {
+  #run(index: number, effects: readonly LeadershipEffect[], sentMs: number): void {
     for (const effect of effects) {
       if (effect.kind === 'activate') this.fencings[index]?.push(effect.fencing);
       if (effect.kind === 'revoke') this.etcd.end(effect.lease);
       if (effect.kind === 'stand-down' || effect.kind === 'activate' || effect.kind === 'revoke') continue;
-      const { calm } = this;
-      const delays = calm ? [1, 1] : [this.dice() * 12, this.dice() * 12];
+      const calm = this.#calm;
+      const delays = calm ? [1, 1] : [this.#dice() * 12, this.#dice() * 12];
       const [there = 0, back = 0] = delays;
-      const [lostThere, lostBack] = calm ? [false, false] : [this.dice() < 10, this.dice() < 10];
-      this.messages.push({
+      const [lostThere, lostBack] = calm ? [false, false] : [this.#dice() < 10, this.#dice() < 10];
+      this.#messages.push({
         atMs: sentMs + there,
         run: (atMs) => {
-          const answer = lostThere ? undefined : this.answer(effect, sentMs, atMs);
-          this.deliver(index, lostBack ? undefined : answer, effect, atMs + back);
+          const answer = lostThere ? undefined : this.#answer(effect, sentMs, atMs);
+          this.#deliver(index, lostBack ? undefined : answer, effect, atMs + back);
         },
       });
     }
   }
 
-  private deliver(
+  #deliver(
     index: number,
     answer: ((machine: InfoLeadership, nowMs: number) => readonly LeadershipEffect[]) | undefined,
     effect: LeadershipEffect,
     atMs: number,
   ): void {
-    this.messages.push({
+    this.#messages.push({
       atMs,
       run: (nowMs) => {
         const machine = this.machines[index];
         if (machine === undefined) return;
         if (this.isPaused(index, nowMs)) {
-          this.deliver(index, answer, effect, this.pausedUntilMs[index] ?? nowMs + 1);
+          this.#deliver(index, answer, effect, this.pausedUntilMs[index] ?? nowMs + 1);
           return;
         }
         const failed = () =>
           effect.kind === 'campaign'
             ? machine.onCampaign(effect.lease, { kind: 'failed' }, nowMs)
             : machine.onLeaseFailed(nowMs);
-        this.run(index, answer?.(machine, nowMs) ?? failed(), nowMs);
+        this.#run(index, answer?.(machine, nowMs) ?? failed(), nowMs);
       },
     });
   }
 
-  private answer(effect: LeadershipEffect, sentMs: number, atMs: number) {
+  #answer(effect: LeadershipEffect, sentMs: number, atMs: number) {
     if (effect.kind === 'grant') {
       const lease = this.etcd.grant(atMs);
       return (machine: InfoLeadership, nowMs: number) => machine.onGranted(lease, sentMs, ttlMs, nowMs);

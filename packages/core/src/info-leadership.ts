@@ -66,69 +66,69 @@ interface HeldLease {
 }
 
 export class InfoLeadership {
-  private readonly options: LeadershipOptions;
-  private held: HeldLease | undefined;
+  readonly #options: LeadershipOptions;
+  #held: HeldLease | undefined;
   /** Of the leader key that is of this lease; undefined: it is not. */
-  private leading: number | undefined;
+  #leading: number | undefined;
   /** A grant or keep-alive, or a campaign, waits for its answer. */
-  private leasePending = false;
-  private campaignPending = false;
-  private nextLeaseMs = 0;
-  private nextCampaignMs = 0;
-  private left = false;
+  #leasePending = false;
+  #campaignPending = false;
+  #nextLeaseMs = 0;
+  #nextCampaignMs = 0;
+  #left = false;
 
   constructor(options: LeadershipOptions) {
-    this.options = options;
+    this.#options = options;
   }
 
   /** Whether this process may act now. */
   isActive(nowMs: number): boolean {
-    return this.leading !== undefined && this.held !== undefined && nowMs < this.held.untilMs;
+    return this.#leading !== undefined && this.#held !== undefined && nowMs < this.#held.untilMs;
   }
 
   tick(nowMs: number): readonly LeadershipEffect[] {
-    return this.left ? [] : [...this.expire(nowMs), ...this.askForLease(nowMs), ...this.campaign(nowMs)];
+    return this.#left ? [] : [...this.#expire(nowMs), ...this.#askForLease(nowMs), ...this.#campaign(nowMs)];
   }
 
   onGranted(lease: LeaseId, sentMs: number, ttlMs: number, nowMs: number): readonly LeadershipEffect[] {
-    this.leasePending = false;
+    this.#leasePending = false;
     // The process ended meanwhile; nobody keeps the lease.
-    if (this.left) return [{ kind: 'revoke', lease }];
-    this.held = { lease, untilMs: sentMs + ttlMs - this.options.marginMs };
-    this.nextLeaseMs = sentMs + this.keepAliveMs;
+    if (this.#left) return [{ kind: 'revoke', lease }];
+    this.#held = { lease, untilMs: sentMs + ttlMs - this.#options.marginMs };
+    this.#nextLeaseMs = sentMs + this.#keepAliveMs;
     return this.tick(nowMs);
   }
 
   /** `ttlMs` 0: etcd does not know the lease. */
   onKept(lease: LeaseId, sentMs: number, ttlMs: number, nowMs: number): readonly LeadershipEffect[] {
-    this.leasePending = false;
-    if (this.left || this.held?.lease !== lease) return [];
+    this.#leasePending = false;
+    if (this.#left || this.#held?.lease !== lease) return [];
     // An answer that comes too late revives the lease, but not what was done in its name.
-    const effects = [...this.expire(nowMs)];
+    const effects = [...this.#expire(nowMs)];
     if (ttlMs === 0) {
-      effects.push(...this.standDown('lease-lost'));
-      this.held = undefined;
-      this.nextLeaseMs = nowMs;
+      effects.push(...this.#standDown('lease-lost'));
+      this.#held = undefined;
+      this.#nextLeaseMs = nowMs;
     } else {
-      this.held.untilMs = Math.max(this.held.untilMs, sentMs + ttlMs - this.options.marginMs);
-      this.nextLeaseMs = sentMs + this.keepAliveMs;
+      this.#held.untilMs = Math.max(this.#held.untilMs, sentMs + ttlMs - this.#options.marginMs);
+      this.#nextLeaseMs = sentMs + this.#keepAliveMs;
     }
     return [...effects, ...this.tick(nowMs)];
   }
 
   onLeaseFailed(nowMs: number): readonly LeadershipEffect[] {
-    this.leasePending = false;
-    this.nextLeaseMs = nowMs + this.options.retryMs;
+    this.#leasePending = false;
+    this.#nextLeaseMs = nowMs + this.#options.retryMs;
     return this.tick(nowMs);
   }
 
   onCampaign(lease: LeaseId, outcome: CampaignOutcome, nowMs: number): readonly LeadershipEffect[] {
-    this.campaignPending = false;
-    if (this.left) return [];
-    const effects = [...this.expire(nowMs)];
-    this.nextCampaignMs = nowMs + (outcome.kind === 'lost' ? this.keepAliveMs : this.options.retryMs);
-    if (outcome.kind === 'won' && this.held?.lease === lease && nowMs < this.held.untilMs) {
-      this.leading = outcome.fencing;
+    this.#campaignPending = false;
+    if (this.#left) return [];
+    const effects = [...this.#expire(nowMs)];
+    this.#nextCampaignMs = nowMs + (outcome.kind === 'lost' ? this.#keepAliveMs : this.#options.retryMs);
+    if (outcome.kind === 'won' && this.#held?.lease === lease && nowMs < this.#held.untilMs) {
+      this.#leading = outcome.fencing;
       effects.push({ kind: 'activate', fencing: outcome.fencing });
     }
     return [...effects, ...this.tick(nowMs)];
@@ -136,54 +136,56 @@ export class InfoLeadership {
 
   /** The leader key is gone, as a standby sees it: whoever is first leads. */
   onVacancy(nowMs: number): readonly LeadershipEffect[] {
-    this.nextCampaignMs = nowMs;
+    this.#nextCampaignMs = nowMs;
     return this.tick(nowMs);
   }
 
   /** etcd refused a change, because the leader key or a record is not what this process made of it. */
   onFenced(nowMs: number): readonly LeadershipEffect[] {
-    this.nextCampaignMs = nowMs + this.options.retryMs;
-    return [...this.standDown('fenced'), ...this.tick(nowMs)];
+    this.#nextCampaignMs = nowMs + this.#options.retryMs;
+    return [...this.#standDown('fenced'), ...this.tick(nowMs)];
   }
 
   /** The process ends: another one may take over at once. */
   leave(): readonly LeadershipEffect[] {
-    if (this.left) return [];
-    this.left = true;
-    const effects = [...this.standDown('leaving')];
-    if (this.held !== undefined) effects.push({ kind: 'revoke', lease: this.held.lease });
-    this.held = undefined;
+    if (this.#left) return [];
+    this.#left = true;
+    const effects = [...this.#standDown('leaving')];
+    if (this.#held !== undefined) effects.push({ kind: 'revoke', lease: this.#held.lease });
+    this.#held = undefined;
     return effects;
   }
 
-  private get keepAliveMs(): number {
-    return Math.floor(this.options.leaseMs / keepAlivesPerLease);
+  get #keepAliveMs(): number {
+    return Math.floor(this.#options.leaseMs / keepAlivesPerLease);
   }
 
-  private expire(nowMs: number): readonly LeadershipEffect[] {
-    return this.held !== undefined && nowMs >= this.held.untilMs ? this.standDown('deadline') : [];
+  #expire(nowMs: number): readonly LeadershipEffect[] {
+    return this.#held !== undefined && nowMs >= this.#held.untilMs ? this.#standDown('deadline') : [];
   }
 
-  private standDown(cause: StandDownCause): readonly LeadershipEffect[] {
-    if (this.leading === undefined) return [];
-    this.leading = undefined;
+  #standDown(cause: StandDownCause): readonly LeadershipEffect[] {
+    if (this.#leading === undefined) return [];
+    this.#leading = undefined;
     return [{ kind: 'stand-down', cause }];
   }
 
-  private askForLease(nowMs: number): readonly LeadershipEffect[] {
-    if (this.leasePending || nowMs < this.nextLeaseMs) return [];
-    this.leasePending = true;
-    const { held } = this;
+  #askForLease(nowMs: number): readonly LeadershipEffect[] {
+    if (this.#leasePending || nowMs < this.#nextLeaseMs) return [];
+    this.#leasePending = true;
+    const held = this.#held;
     return [
-      held === undefined ? { kind: 'grant', leaseMs: this.options.leaseMs } : { kind: 'keep-alive', lease: held.lease },
+      held === undefined
+        ? { kind: 'grant', leaseMs: this.#options.leaseMs }
+        : { kind: 'keep-alive', lease: held.lease },
     ];
   }
 
-  private campaign(nowMs: number): readonly LeadershipEffect[] {
-    const { held } = this;
-    if (this.campaignPending || this.leading !== undefined || nowMs < this.nextCampaignMs) return [];
+  #campaign(nowMs: number): readonly LeadershipEffect[] {
+    const held = this.#held;
+    if (this.#campaignPending || this.#leading !== undefined || nowMs < this.#nextCampaignMs) return [];
     if (held === undefined || nowMs >= held.untilMs) return [];
-    this.campaignPending = true;
+    this.#campaignPending = true;
     return [{ kind: 'campaign', lease: held.lease }];
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { ClusterEffect } from './cluster.ts';
 import { Cluster } from './cluster.ts';
+import type { ClusterEffect } from './cluster-effect.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { checkClusterState } from './cluster-state.ts';
 import type { KeyspaceSettings } from './keyspace-settings.ts';

@@ -66,7 +66,7 @@ class Primary {
   }
 
   sync(position = this.lastPosition): void {
-    this.take(this.group.onSynced(position, position === this.lastPosition, this.facts));
+    this.take(this.group.onSynced(position, this.facts));
   }
 
   acknowledge(store: string, position = this.lastPosition): void {
@@ -147,13 +147,25 @@ describe('the lease', () => {
   test('a primary whose sync hangs for longer than a lease asks for none', () => {
     const primary = active(two);
     primary.lastPosition += 1;
-    primary.group.onSyncWanted(primary.nowMs);
+    primary.group.onSyncWanted(primary.lastPosition, primary.nowMs);
     primary.pass(leaseMs);
     expect(primary.group.beacon(primary.facts)).toBeDefined();
     primary.pass(tickMs);
     expect(primary.group.beacon(primary.facts)).toBeUndefined();
     primary.sync();
     expect(primary.group.beacon(primary.facts)).toBeDefined();
+  });
+
+  test('a primary asks for it also while entries wait that nobody has asked to sync', () => {
+    const primary = active(two);
+    primary.lastPosition += 1;
+    primary.group.onSyncWanted(primary.lastPosition, primary.nowMs);
+    const wanted = primary.lastPosition;
+    primary.lastPosition += 1;
+    primary.sync(wanted);
+    primary.pass(3 * leaseMs);
+    expect(primary.group.beacon(primary.facts)).toBeDefined();
+    expect(primary.mayAct).toBe(true);
   });
 
   test('a primary without a lease for two leases is silent for two, so that others may promise', () => {
@@ -232,6 +244,29 @@ describe('losing a member', () => {
     primary.lastPosition = 30;
     primary.acknowledge('b', 20);
     expect(primary.kinds()).toEqual(['remove']);
+  });
+
+  // The schedule: b is slow to come over to a new primary, and c, the former one, ends. Without b there is no quorum
+  // of the group that the removal would leave, and until it was given up nothing was safe on a quorum of both.
+  test('that is heard again is wanted no longer: one that is lost meanwhile is asked for instead', () => {
+    const primary = new Primary(three);
+    primary.follow('c');
+    primary.sync();
+    primary.acknowledge('c');
+    expect(primary.kinds()).toEqual(['activate']);
+    primary.lastPosition = 20;
+    primary.sync();
+    primary.pass(leaseMs * 0.25 + tickMs);
+    expect([primary.kinds(), primary.group.wantedPosition]).toEqual([[], 20]);
+    primary.living.delete('c');
+    primary.follow('b');
+    primary.pass(2 * tickMs);
+    primary.lastPosition = 30;
+    primary.sync();
+    primary.acknowledge('b');
+    expect(primary.group.quorumPosition).toBe(30);
+    primary.pass(leaseMs * 0.75);
+    expect(primary.effects).toMatchObject([{ kind: 'propose', proposal: { change: 'remove', store: 'c' } }]);
   });
 
   test('a proposal that was lost with its session is in force until the first configuration of the next one', () => {

@@ -88,6 +88,7 @@ export class LeadingGroup {
   #lastHeldMs: number;
   /** A sync was asked for at that time and has not returned. */
   #syncingSinceMs: number | undefined;
+  #syncWanted = 0;
   #quorumWanted: number;
   /** No change of members is asked for before. */
   #planFromMs = Number.NEGATIVE_INFINITY;
@@ -181,12 +182,15 @@ export class LeadingGroup {
     this.#quorumWanted = Math.max(this.#quorumWanted, position);
   }
 
-  onSyncWanted(nowMs: number): void {
+  /** A sync was asked for that covers the entry at `position`. */
+  onSyncWanted(position: number, nowMs: number): void {
+    this.#syncWanted = position;
     this.#syncingSinceMs ??= nowMs;
   }
 
-  onSynced(position: number, isAll: boolean, facts: LeadingFacts): readonly LeadingEffect[] {
-    this.#syncingSinceMs = isAll ? undefined : facts.nowMs;
+  onSynced(position: number, facts: LeadingFacts): readonly LeadingEffect[] {
+    // What nobody has asked to sync may stay as it is: it is no sign of a disk that hangs.
+    this.#syncingSinceMs = position >= this.#syncWanted ? undefined : facts.nowMs;
     this.#progress.onSynced(position);
     return this.#advance(facts);
   }
@@ -252,8 +256,7 @@ export class LeadingGroup {
     if (change !== undefined) {
       // What was asked for may come true at any moment; only what was not asked for can be given up.
       if (change.askedIn !== 0) return;
-      const isLost = change.kind === 'add' && !this.#isHeard(change.store, nowMs);
-      if (!isLost && nowMs - change.sinceMs < maxBarrierMs) return;
+      if (!this.#isMoot(change, nowMs) && nowMs - change.sinceMs < maxBarrierMs) return;
       this.#change = undefined;
       this.#applyRules();
       return;
@@ -273,6 +276,12 @@ export class LeadingGroup {
     if (planned === undefined) return;
     this.#change = { ...planned, barrier: lastPosition, sinceMs: nowMs, askedIn: 0 };
     this.#applyRules();
+  }
+
+  /** There is no reason for it any more: whoever was silent is heard, or the other way round. */
+  #isMoot({ kind, store }: MembershipChange, nowMs: number): boolean {
+    if (kind === 'add') return !this.#isHeard(store, nowMs);
+    return !isSilent(this.#silentMs(store, nowMs), this.#leaseMs);
   }
 
   /** How long a store has granted nothing while this primary listened; infinite when it never has. */

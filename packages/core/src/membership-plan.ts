@@ -27,7 +27,7 @@ export interface MembershipFacts {
 }
 
 /** More members make each quorum larger and no shard safer in practice; further replicas follow as learners. */
-const maxMembers = 7;
+export const maxMembers = 7;
 
 /** A follower is level when it lacks no more entries than a moment of full load writes. */
 const maxLagEntries = 4096;

@@ -50,6 +50,10 @@ export function admit(state: ClusterState, registration: Registration, liveness:
   }
   if (place !== undefined) return admitKnown(state, registration, place);
   const former = formerPlace(state, registration);
+  const awaited = former === undefined ? awaitedSuccession(state, registration) : undefined;
+  if (awaited !== undefined) {
+    return refused('no-such-shard', `shard ${awaited} looks for another primary than the one that ${node} was`);
+  }
   if (role === 'write-shard' && former === undefined) return admitNewShard(state, registration);
   return admitReplica(state, registration, former, liveness);
 }
@@ -60,6 +64,15 @@ export function admit(state: ClusterState, registration: Registration, liveness:
  */
 function formerPlace(state: ClusterState, { node }: Registration): Place | undefined {
   return placeOf(state, (member, shard) => member.node === node && member.store !== shard.primary);
+}
+
+/**
+ * It was the primary, and has lost its disk, while others may follow it: once one does, it has its former place. By
+ * then it would be a new shard, and its group short of a copy for good.
+ */
+function awaitedSuccession(state: ClusterState, { node }: Registration): ShardId | undefined {
+  const place = placeOf(state, (member, shard) => member.node === node && member.store === shard.primary);
+  return place !== undefined && place.record.members.length > 1 ? place.shard.shard : undefined;
 }
 
 /** Only a restarted replica has to show again that it serves. */
@@ -133,7 +146,7 @@ function joinShard(
   if (place !== undefined && place.shard.members.length >= maxShardMembers) {
     const dead = placeOf(
       state,
-      (member, shard) => shard.shard === target && member.store !== shard.primary && !isAlive(member.store),
+      (member, shard) => shard.shard === target && !shard.voters.includes(member.store) && !isAlive(member.store),
     );
     if (dead === undefined) return refused('invalid', `shard ${target} has ${maxShardMembers} members, the limit`);
     forgotten.push(dead.member.store);

@@ -205,6 +205,52 @@ describe('the former primary', () => {
     expect(info.promoted).toBe('b in 6');
   });
 
+  /** It is heard here, but not by its members. */
+  function promoteIdle(info: Info): void {
+    info.idleMs = 2 * leaseMs + 1;
+    info.review();
+    info.promises('a', 5, 20);
+    for (const store of info.record.members) if (store !== 'a') info.promises(store, 5, 10);
+    while (info.promoted === undefined) info.pass(50);
+    expect(info.promoted).toBe('a in 6');
+    info.steps.length = 0;
+    info.record = { ...info.record, epoch: 6, primarySince: 6 };
+    info.asked.clear();
+    info.idleMs = 0;
+    info.review();
+    info.idleMs = 2 * leaseMs + 1;
+    info.review();
+  }
+
+  test('that can not act, and can not after it was promoted again, is followed by the best of the others', () => {
+    const info = new Info(['a', 'b', 'c']);
+    promoteIdle(info);
+    info.promises('a', 6, 21);
+    info.promises('b', 5, 10);
+    info.promises('c', 5, 11);
+    info.pass(settleMs);
+    expect(info.promoted).toBe('c in 7');
+  });
+
+  test('that can not act leads on all the same when the others are too few without it', () => {
+    const info = new Info(['a', 'b', 'c']);
+    promoteIdle(info);
+    info.gone('c');
+    info.promises('a', 6, 21);
+    info.promises('b', 5, 10);
+    info.pass(settleMs);
+    expect(info.promoted).toBe('a in 7');
+  });
+
+  test('of two members that can not act is followed by the other one', () => {
+    const info = new Info(['a', 'b']);
+    promoteIdle(info);
+    info.promises('a', 6, 21);
+    info.promises('b', 5, 10);
+    info.pass(settleMs);
+    expect(info.promoted).toBe('b in 7');
+  });
+
   test('roll call: when all members restarted it is waited for, and no longer than that', () => {
     const info = new Info(['a', 'b']);
     info.gone('a');
@@ -298,6 +344,13 @@ describe('a hand-over', () => {
     expect(info.asked.get('b')).toEqual({ epoch: 6, preferred: 'b', releasedBy: 'a' });
     info.answer('b');
     info.pass(settleMs);
+    expect(info.promoted).toBe('b in 6');
+  });
+
+  test('waits for nobody else once the successor has all that the primary has', () => {
+    const info = handedOver();
+    info.promises('a', 5, 12);
+    info.promises('b', 5, 12);
     expect(info.promoted).toBe('b in 6');
   });
 

@@ -39,6 +39,8 @@ export interface PromotionOptions {
   /** A lease and its margin. */
   readonly leaseSpanMs: number;
   readonly rollCallMs: number;
+  /** The former primary is not chosen if the others are enough without it, however good its log is. */
+  readonly avoidsFormer: boolean;
 }
 
 export type PromotionDecision =
@@ -166,7 +168,9 @@ export class Promotion {
     const { leaseSpanMs, rollCallMs, formerPrimary, cause, nowMs: startedMs } = this.#options;
     const { nowMs, isConnected, nameOf } = facts;
     const open = this.stores.filter((store) => isConnected(store) && !promised.includes(store));
-    if (open.length > 0 && nowMs - enoughSinceMs < settleMs) return { kind: 'wait', why: 'waits for further answers' };
+    const isSettled = cause === 'hand-over' && this.#hasAll(this.#preferred);
+    if (open.length > 0 && !isSettled && nowMs - enoughSinceMs < settleMs)
+      return { kind: 'wait', why: 'waits for further answers' };
     // Who promised in favour of `preferred` did not wait for the end of its lease.
     const isFavoured = this.#preferred !== '' && !promised.includes(this.#preferred);
     if (isFavoured && nowMs - this.#answeredMs < leaseSpanMs) {
@@ -186,14 +190,31 @@ export class Promotion {
     return undefined;
   }
 
+  /** It has promised, and has whatever the primary had when it gave its lease back: nobody else has more. */
+  #hasAll(store: StoreId): boolean {
+    const ours = this.#answers.get(store);
+    const theirs = this.#answers.get(this.#options.formerPrimary);
+    if (ours?.kind !== 'promised' || ours.promisedEpoch !== this.epoch || theirs?.kind !== 'promised') return false;
+    return theirs.promisedEpoch === this.epoch && comparePositions(ours.lastEntry, theirs.lastEntry) >= 0;
+  }
+
   #choose(promised: readonly StoreId[]): PromotionDecision {
     const { cause, members } = this.#options;
-    let best = promised[0] ?? '';
-    for (const store of promised) if (this.#compare(store, best) > 0) best = store;
+    const candidates = this.#candidates(promised);
+    let best = candidates[0] ?? '';
+    for (const store of candidates) if (this.#compare(store, best) > 0) best = store;
     // The operator may know better.
     if (cause === 'unsafe' && promised.includes(this.#preferred)) best = this.#preferred;
     if (cause !== 'unsafe') return { kind: 'complete', primary: best, members };
     return { kind: 'complete', primary: best, members: promised.filter((it) => it === best || members.includes(it)) };
+  }
+
+  /** What a quorum has is on one of any n - q + 1 members. */
+  #candidates(promised: readonly StoreId[]): readonly StoreId[] {
+    const { avoidsFormer, formerPrimary, members, quorum } = this.#options;
+    if (!avoidsFormer) return promised;
+    const others = promised.filter((store) => store !== formerPrimary);
+    return others.length > members.length - quorum ? others : promised;
   }
 
   #compare(left: StoreId, right: StoreId): number {

@@ -7,23 +7,23 @@ const nobody = 0xffff;
 /** Where each slot is, in one array look-up: built once per topology, asked once per operation. */
 export class Router {
   readonly topology: Topology;
-  private readonly tables: ReadonlyMap<number, Uint16Array>;
-  private readonly defaultTable: Uint16Array;
+  readonly #tables: ReadonlyMap<number, Uint16Array>;
+  readonly #defaultTable: Uint16Array;
 
   constructor(topology: Topology) {
     this.topology = topology;
     const indexes = new Map(topology.shards.map((shard, index) => [shard.shard, index]));
-    this.tables = tablesOf(topology.keyspaces, indexes);
-    this.defaultTable = this.tables.get(defaultKeyspaceId) ?? new Uint16Array(slotCount).fill(nobody);
+    this.#tables = tablesOf(topology.keyspaces, indexes);
+    this.#defaultTable = this.#tables.get(defaultKeyspaceId) ?? new Uint16Array(slotCount).fill(nobody);
   }
 
   hasKeyspace(keyspaceId: number): boolean {
-    return keyspaceId === 0 || this.tables.has(keyspaceId);
+    return keyspaceId === 0 || this.#tables.has(keyspaceId);
   }
 
   /** Index into `topology.shards`; -1 when nobody owns the slot or the keyspace does not exist. */
   shardIndexOf(keyspaceId: number, slot: number): number {
-    const table = keyspaceId <= defaultKeyspaceId ? this.defaultTable : this.tables.get(keyspaceId);
+    const table = keyspaceId <= defaultKeyspaceId ? this.#defaultTable : this.#tables.get(keyspaceId);
     const index = table?.[slot] ?? nobody;
     return index === nobody ? -1 : index;
   }

@@ -75,6 +75,8 @@ export class ShardPromotion {
   /** What each store was asked last, on its session. */
   readonly #asked = new Map<StoreId, Prepare>();
   readonly #promised = new Map<StoreId, number>();
+  /** The epoch in which a primary that could not act was promoted again, because it had the best log. */
+  #retriedIn = 0;
   #pausedUntilMs = Number.NEGATIVE_INFINITY;
   #waitsFor = '';
 
@@ -159,9 +161,12 @@ export class ShardPromotion {
       case 'wait':
         this.#waitsFor = decision.why;
         return this.#ask(attempt, facts);
-      case 'complete':
+      case 'complete': {
+        const isRetried = attempt.cause === 'lost' && decision.primary === primary && !facts.isPrimaryNew;
+        this.#retriedIn = isRetried ? attempt.epoch : 0;
         this.#end();
         return [{ kind: 'promote', epoch: attempt.epoch, primary: decision.primary, members: decision.members }];
+      }
       case 'outbid':
         this.#attempt = this.#start(attempt.cause, decision.epoch, facts);
         return this.#ask(this.#attempt, facts);
@@ -210,6 +215,8 @@ export class ShardPromotion {
       nowMs,
       leaseSpanMs: leaseMs + leaseMarginMs(leaseMs),
       rollCallMs,
+      // It is heard here, and not by its members: with the best log it would be chosen again and again.
+      avoidsFormer: cause === 'lost' && isPrimaryThere && record.primarySince === this.#retriedIn,
     });
   }
 

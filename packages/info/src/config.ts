@@ -52,6 +52,22 @@ export const settings = defineSettings({
     description: 'where the topology is kept',
   },
   ...etcdTable(),
+  fencing: {
+    kind: 'integer',
+    flag: 'fencing',
+    default: 0,
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    description: 'after a move from etcd: a number above that of the info which nodes say they had; kept once given',
+  },
+  forget: {
+    kind: 'list',
+    of: 'string',
+    flag: 'forget',
+    default: [],
+    argument: 'NODE',
+    description: 'a dead replica that never comes back: its shard is meant to have one less; repeatable',
+  },
   reportMs: {
     kind: 'durationMs',
     flag: 'report',

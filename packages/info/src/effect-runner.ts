@@ -19,44 +19,44 @@ export interface EffectTarget {
 }
 
 export class EffectRunner {
-  private readonly target: EffectTarget;
-  private queue: ClusterEffect[] = [];
-  private running = false;
-  private lastRun: Promise<void> = Promise.resolve();
-  private broken = false;
+  readonly #target: EffectTarget;
+  #queue: ClusterEffect[] = [];
+  #running = false;
+  #lastRun: Promise<void> = Promise.resolve();
+  #broken = false;
 
   constructor(target: EffectTarget) {
-    this.target = target;
+    this.#target = target;
   }
 
   run(effects: readonly ClusterEffect[]): void {
-    if (this.broken || effects.length === 0) return;
-    this.queue.push(...effects);
+    if (this.#broken || effects.length === 0) return;
+    this.#queue.push(...effects);
     // Without a save to wait for, all is shown before `drainQueue` returns.
-    if (!this.running) this.lastRun = this.drainQueue();
+    if (!this.#running) this.#lastRun = this.#drainQueue();
   }
 
   /** Resolves when all that was given to `run` so far is done. */
   async idle(): Promise<void> {
-    await this.lastRun;
+    await this.#lastRun;
   }
 
   /** Never rejects. */
-  private async drainQueue(): Promise<void> {
-    this.running = true;
-    while (this.queue.length > 0 && !this.broken) {
-      const effects = this.queue;
-      this.queue = [];
+  async #drainQueue(): Promise<void> {
+    this.#running = true;
+    while (this.#queue.length > 0 && !this.#broken) {
+      const effects = this.#queue;
+      this.#queue = [];
       const newest = effects.findLast((effect) => effect.kind === 'persist');
       try {
-        if (newest !== undefined) await this.target.save(newest.state);
-        for (const effect of effects) if (effect.kind !== 'persist') this.target.show(effect);
+        if (newest !== undefined) await this.#target.save(newest.state);
+        for (const effect of effects) if (effect.kind !== 'persist') this.#target.show(effect);
       } catch (caught) {
-        this.broken = true;
-        this.queue = [];
-        this.target.failed(EdisError.from(caught));
+        this.#broken = true;
+        this.#queue = [];
+        this.#target.failed(EdisError.from(caught));
       }
     }
-    this.running = false;
+    this.#running = false;
   }
 }

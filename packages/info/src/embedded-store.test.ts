@@ -113,6 +113,22 @@ describe('the embedded store', () => {
     await again.close();
   });
 
+  test('decides under the highest fencing number that it was ever given', async () => {
+    const numbers: number[] = [];
+    const self = { node: 'info', endpoints: [], host: '', pid: 1 };
+    for (const given of [undefined, 7, undefined, 3, 9]) {
+      const store = await EmbeddedStore.open(directory, given);
+      const listener = { onStandby: () => {}, onState: () => {}, onFailed: () => {} };
+      await store.join(self, { ...listener, onActive: (_state, fencing) => void numbers.push(fencing) });
+      if (given === 7) await store.save(states()[0]);
+      await store.close();
+    }
+    expect(numbers).toEqual([0, 7, 7, 7, 9]);
+    const again = await EmbeddedStore.open(directory);
+    expect(await again.load()).toEqual(states()[0]);
+    await again.close();
+  });
+
   test('a directory that is in use, belongs to a shard or cannot be made is refused', async () => {
     const store = await EmbeddedStore.open(directory);
     expect(await codeOf(EmbeddedStore.open(directory))).toBe('data-directory');

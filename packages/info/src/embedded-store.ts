@@ -15,14 +15,17 @@ import { LocalStore } from './store.ts';
 
 /** Directory of the database inside the data directory. */
 const databaseName = 'topology';
+/** No part of the cluster's state: it is of this store alone. */
+const fencingKey = 'fencing';
 /** A shard member's directory has this file. */
 const memberFile = 'store.json';
 
 export class EmbeddedStore extends LocalStore {
-  private readonly database: ClassicLevel;
-  private saved: ClusterState | undefined;
+  readonly #database: ClassicLevel;
+  #saved: ClusterState | undefined;
 
-  static async open(directory: string): Promise<EmbeddedStore> {
+  /** @param fencing at least that number, from now on */
+  static async open(directory: string, fencing = 0): Promise<EmbeddedStore> {
     try {
       await mkdir(directory, { recursive: true });
     } catch (caught) {
@@ -41,38 +44,62 @@ export class EmbeddedStore extends LocalStore {
     } catch (caught) {
       throw openError(caught, directory);
     }
-    return new EmbeddedStore(database);
+    try {
+      return new EmbeddedStore(database, await raiseFencing(database, fencing));
+    } catch (caught) {
+      await database.close();
+      throw caught;
+    }
   }
 
-  private constructor(database: ClassicLevel) {
-    super();
-    this.database = database;
+  private constructor(database: ClassicLevel, fencing: number) {
+    super(fencing);
+    this.#database = database;
   }
 
   async load(): Promise<ClusterState | undefined> {
     const rows: { key: string; value: string }[] = [];
     try {
-      for await (const [key, value] of this.database.iterator()) rows.push({ key, value });
+      for await (const [key, value] of this.#database.iterator()) if (key !== fencingKey) rows.push({ key, value });
     } catch (caught) {
       throw ioError(caught, 'read');
     }
-    this.saved = stateOfRows(rows);
-    return this.saved;
+    this.#saved = stateOfRows(rows);
+    return this.#saved;
   }
 
   async save(state: ClusterState): Promise<void> {
-    const operations = changedRows(this.saved, state).map((row) => ({ type: 'put' as const, ...row }));
+    const operations = changedRows(this.#saved, state).map((row) => ({ type: 'put' as const, ...row }));
     try {
-      await this.database.batch(operations, { sync: true });
+      await this.#database.batch(operations, { sync: true });
     } catch (caught) {
       throw ioError(caught, 'write');
     }
-    this.saved = state;
+    this.#saved = state;
   }
 
   close(): Promise<void> {
-    return this.database.close();
+    return this.#database.close();
   }
+}
+
+/** The highest number that was ever asked for. */
+async function raiseFencing(database: ClassicLevel, wanted: number): Promise<number> {
+  let stored: string | undefined;
+  try {
+    stored = await database.get(fencingKey);
+  } catch (caught) {
+    throw ioError(caught, 'read');
+  }
+  const known = stored === undefined ? 0 : Number(stored);
+  if (!Number.isSafeInteger(known)) throw new EdisError('damaged', `info's stored row '${fencingKey}' is no number`);
+  if (wanted <= known) return known;
+  try {
+    await database.put(fencingKey, String(wanted), { sync: true });
+  } catch (caught) {
+    throw ioError(caught, 'write');
+  }
+  return wanted;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -30,108 +30,108 @@ export interface LeaderRecord {
 
 /** Runs core's election against etcd. */
 export class EtcdElection {
-  private readonly client: EtcdClient;
-  private readonly leaderKey: string;
-  private readonly listener: ElectionListener;
-  private readonly machine: InfoLeadership;
-  private self: Omit<LeaderRecord, 'lease'> = { node: '', address: '' };
-  private ticking: NodeJS.Timeout | undefined;
-  private revoking: Promise<void> = Promise.resolve();
+  readonly #client: EtcdClient;
+  readonly #leaderKey: string;
+  readonly #listener: ElectionListener;
+  readonly #machine: InfoLeadership;
+  #self: Omit<LeaderRecord, 'lease'> = { node: '', address: '' };
+  #ticking: NodeJS.Timeout | undefined;
+  #revoking: Promise<void> = Promise.resolve();
 
   constructor(client: EtcdClient, leaderKey: string, leaseMs: number, listener: ElectionListener) {
-    this.client = client;
-    this.leaderKey = leaderKey;
-    this.listener = listener;
-    this.machine = new InfoLeadership({ leaseMs, marginMs: leaseMs * marginShare, retryMs });
+    this.#client = client;
+    this.#leaderKey = leaderKey;
+    this.#listener = listener;
+    this.#machine = new InfoLeadership({ leaseMs, marginMs: leaseMs * marginShare, retryMs });
   }
 
   /** Whether this info may act at this very moment. */
   get isActive(): boolean {
-    return this.machine.isActive(performance.now());
+    return this.#machine.isActive(performance.now());
   }
 
   start(self: InfoNode): void {
-    this.self = { node: self.node, address: self.endpoints[0]?.address ?? '' };
-    this.ticking = setInterval(() => this.run(this.machine.tick(performance.now())), tickMs);
-    this.run(this.machine.tick(performance.now()));
+    this.#self = { node: self.node, address: self.endpoints[0]?.address ?? '' };
+    this.#ticking = setInterval(() => this.#run(this.#machine.tick(performance.now())), tickMs);
+    this.#run(this.#machine.tick(performance.now()));
   }
 
   /** Nobody leads, as was seen in etcd. */
   onVacancy(): void {
-    this.run(this.machine.onVacancy(performance.now()));
+    this.#run(this.#machine.onVacancy(performance.now()));
   }
 
   /** Somebody else leads, as was seen in etcd. */
   onFenced(): void {
-    this.run(this.machine.onFenced(performance.now()));
+    this.#run(this.#machine.onFenced(performance.now()));
   }
 
   /** Resolves when etcd knows, or does not answer. */
   async leave(): Promise<void> {
-    clearInterval(this.ticking);
-    this.run(this.machine.leave());
-    await this.revoking;
+    clearInterval(this.#ticking);
+    this.#run(this.#machine.leave());
+    await this.#revoking;
   }
 
-  private run(effects: readonly LeadershipEffect[]): void {
-    for (const effect of effects) this.carryOut(effect);
+  #run(effects: readonly LeadershipEffect[]): void {
+    for (const effect of effects) this.#carryOut(effect);
   }
 
-  private carryOut(effect: LeadershipEffect): void {
+  #carryOut(effect: LeadershipEffect): void {
     switch (effect.kind) {
       case 'grant':
-        void this.grant(effect.leaseMs);
+        void this.#grant(effect.leaseMs);
         return;
       case 'keep-alive':
-        void this.keepAlive(effect.lease);
+        void this.#keepAlive(effect.lease);
         return;
       case 'campaign':
-        void this.campaign(effect.lease);
+        void this.#campaign(effect.lease);
         return;
       case 'revoke':
-        this.revoking = this.revoke(effect.lease);
+        this.#revoking = this.#revoke(effect.lease);
         return;
       case 'activate':
-        this.listener.onElected(effect.fencing);
+        this.#listener.onElected(effect.fencing);
         return;
       case 'stand-down':
-        this.listener.onDeposed(effect.cause);
+        this.#listener.onDeposed(effect.cause);
         return;
     }
     unreachable(effect);
   }
 
-  private async grant(leaseMs: number): Promise<void> {
+  async #grant(leaseMs: number): Promise<void> {
     const lease = randomInt(1, maxLease);
     const sentMs = performance.now();
     try {
-      const ttlMs = await this.client.grant(lease, leaseMs);
-      this.run(this.machine.onGranted(lease, sentMs, ttlMs, performance.now()));
+      const ttlMs = await this.#client.grant(lease, leaseMs);
+      this.#run(this.#machine.onGranted(lease, sentMs, ttlMs, performance.now()));
     } catch (caught) {
-      this.listener.onError(EdisError.from(caught));
-      this.run(this.machine.onLeaseFailed(performance.now()));
+      this.#listener.onError(EdisError.from(caught));
+      this.#run(this.#machine.onLeaseFailed(performance.now()));
     }
   }
 
-  private async keepAlive(lease: LeaseId): Promise<void> {
+  async #keepAlive(lease: LeaseId): Promise<void> {
     const sentMs = performance.now();
     try {
-      const ttlMs = await this.client.keepAlive(lease);
-      this.run(this.machine.onKept(lease, sentMs, ttlMs, performance.now()));
+      const ttlMs = await this.#client.keepAlive(lease);
+      this.#run(this.#machine.onKept(lease, sentMs, ttlMs, performance.now()));
     } catch (caught) {
-      this.listener.onError(EdisError.from(caught));
-      this.run(this.machine.onLeaseFailed(performance.now()));
+      this.#listener.onError(EdisError.from(caught));
+      this.#run(this.#machine.onLeaseFailed(performance.now()));
     }
   }
 
-  private async campaign(lease: LeaseId): Promise<void> {
+  async #campaign(lease: LeaseId): Promise<void> {
     let outcome: CampaignOutcome = { kind: 'failed' };
     try {
-      const record: LeaderRecord = { lease, ...this.self };
-      const { succeeded, revision, found } = await this.client.transact({
-        comparisons: [{ key: this.leaderKey, createRevision: 0 }],
-        puts: [{ key: this.leaderKey, value: JSON.stringify(record), lease }],
-        otherwise: [this.leaderKey],
+      const record: LeaderRecord = { lease, ...this.#self };
+      const { succeeded, revision, found } = await this.#client.transact({
+        comparisons: [{ key: this.#leaderKey, createRevision: 0 }],
+        puts: [{ key: this.#leaderKey, value: JSON.stringify(record), lease }],
+        otherwise: [this.#leaderKey],
       });
       const [leader] = found;
       if (succeeded) outcome = { kind: 'won', fencing: revision };
@@ -140,14 +140,14 @@ export class EtcdElection {
         outcome = { kind: 'won', fencing: leader.createRevision };
       } else if (leader !== undefined) outcome = { kind: 'lost' };
     } catch (caught) {
-      this.listener.onError(EdisError.from(caught));
+      this.#listener.onError(EdisError.from(caught));
     }
-    this.run(this.machine.onCampaign(lease, outcome, performance.now()));
+    this.#run(this.#machine.onCampaign(lease, outcome, performance.now()));
   }
 
-  private async revoke(lease: LeaseId): Promise<void> {
+  async #revoke(lease: LeaseId): Promise<void> {
     try {
-      await this.client.revoke(lease);
+      await this.#client.revoke(lease);
     } catch {
       // Then the lease ends by itself.
     }

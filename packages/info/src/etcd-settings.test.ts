@@ -33,6 +33,7 @@ describe('settings of etcd', () => {
     [['--etcd', 'http://etcd:2379'], '--etcd has no effect without --store etcd'],
     [['--store', 'etcd'], '--store etcd: where is etcd?'],
     [['--store', 'etcd', '--etcd', 'http://etcd:2379', '--ephemeral'], 'contradict each other'],
+    [['--store', 'etcd', '--etcd', 'http://etcd:2379', '--fencing', '7'], '--fencing has no effect'],
     [['--store', 'etcd', '--etcd', 'https://etcd:2379'], 'TLS is not available yet'],
     [['--store', 'etcd', '--etcd', 'http://etcd:0'], 'has port 0'],
     [['--store', 'etcd', '--etcd', 'http://etcd'], "'etcd'"],

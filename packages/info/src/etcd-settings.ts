@@ -23,6 +23,9 @@ export function etcdSettings(config: InfoConfig): EtcdSettings | undefined {
   if (config.ephemeral) {
     throw new EdisError('usage', '--ephemeral and --store etcd contradict each other: etcd keeps the topology');
   }
+  if (config.fencing > 0) {
+    throw new EdisError('usage', '--fencing has no effect with --store etcd: etcd numbers the infos that decide');
+  }
   const prefix = config.etcdPrefix.endsWith('/') ? config.etcdPrefix : `${config.etcdPrefix}/`;
   return { addresses: config.etcd.map(addressOf), prefix, leaseMs: config.etcdLeaseMs };
 }

@@ -55,93 +55,93 @@ interface Term extends Elected {
 }
 
 export class EtcdStore implements InfoStore {
-  private readonly settings: EtcdSettings;
-  private readonly logger: Logger;
-  private readonly client: EtcdClient;
-  private readonly election: EtcdElection;
-  private readonly mirror: EtcdMirror;
-  private readonly leaderKey: string;
-  private readonly rowPrefix: string;
-  private listener: StoreListener | undefined;
-  private reading: EtcdReading | undefined;
+  readonly #settings: EtcdSettings;
+  readonly #logger: Logger;
+  readonly #client: EtcdClient;
+  readonly #election: EtcdElection;
+  readonly #mirror: EtcdMirror;
+  readonly #leaderKey: string;
+  readonly #rowPrefix: string;
+  #listener: StoreListener | undefined;
+  #reading: EtcdReading | undefined;
   /** Undefined: this info is not elected. */
-  private elected: Elected | undefined;
-  private term: Term | undefined;
+  #elected: Elected | undefined;
+  #term: Term | undefined;
 
   constructor(settings: EtcdSettings, logger: Logger) {
-    this.settings = settings;
-    this.logger = logger;
-    this.client = new EtcdClient(settings.addresses);
-    this.leaderKey = `${settings.prefix}leader`;
-    this.rowPrefix = `${settings.prefix}state/`;
-    this.election = new EtcdElection(this.client, this.leaderKey, settings.leaseMs, {
+    this.#settings = settings;
+    this.#logger = logger;
+    this.#client = new EtcdClient(settings.addresses);
+    this.#leaderKey = `${settings.prefix}leader`;
+    this.#rowPrefix = `${settings.prefix}state/`;
+    this.#election = new EtcdElection(this.#client, this.#leaderKey, settings.leaseMs, {
       onElected: (fencing) => {
-        this.elected = { fencing };
+        this.#elected = { fencing };
         // Never rejects.
-        void this.begin(this.elected);
+        void this.#begin(this.#elected);
       },
-      onDeposed: (cause) => this.depose(cause),
-      onError: (error) => this.logger.debug({ event: 'etcd-retry', code: error.code }, error.message),
+      onDeposed: (cause) => this.#depose(cause),
+      onError: (error) => this.#logger.debug({ event: 'etcd-retry', code: error.code }, error.message),
     });
-    this.mirror = new EtcdMirror(this.client, settings.prefix, {
-      onChange: (keys) => this.onChange(keys),
-      onLost: (error) => this.logger.warn({ event: 'etcd-lost', code: error.code }, error.message),
+    this.#mirror = new EtcdMirror(this.#client, settings.prefix, {
+      onChange: (keys) => this.#onChange(keys),
+      onLost: (error) => this.#logger.warn({ event: 'etcd-lost', code: error.code }, error.message),
     });
   }
 
   get isActive(): boolean {
-    return this.term !== undefined && this.election.isActive;
+    return this.#term !== undefined && this.#election.isActive;
   }
 
   get deciding(): string {
-    const { lastError } = this.mirror;
+    const { lastError } = this.#mirror;
     if (lastError !== undefined) return `nobody can until etcd answers (${lastError.message})`;
-    const row = this.mirror.row(this.leaderKey);
+    const row = this.#mirror.row(this.#leaderKey);
     const leader = row === undefined ? undefined : leaderOf(row);
-    if (leader === undefined || this.elected !== undefined) return 'the infos are about to settle who decides';
+    if (leader === undefined || this.#elected !== undefined) return 'the infos are about to settle who decides';
     return `${leader.node} at ${leader.address} decides`;
   }
 
   async load(): Promise<ClusterState | undefined> {
-    this.reading = await this.firstReading();
-    return this.stateOf(this.reading);
+    this.#reading = await this.#firstReading();
+    return this.#stateOf(this.#reading);
   }
 
   join(self: InfoNode, listener: StoreListener): Promise<void> {
-    const { reading } = this;
+    const reading = this.#reading;
     if (reading === undefined) throw new EdisError('internal', 'etcd was joined before it was read');
-    this.listener = listener;
-    this.reading = undefined;
-    this.election.start(self);
-    this.mirror.start(reading);
+    this.#listener = listener;
+    this.#reading = undefined;
+    this.#election.start(self);
+    this.#mirror.start(reading);
     return Promise.resolve();
   }
 
   async save(state: ClusterState): Promise<void> {
-    const { term } = this;
-    if (term === undefined) throw this.lostError();
+    const term = this.#term;
+    if (term === undefined) throw this.#lostError();
     const rows = [...changedRows(term.saved, state)].sort((left, right) => rank(left) - rank(right));
-    for (let at = 0; at < rows.length; at += maxRows) await this.write(term, rows.slice(at, at + maxRows));
+    for (let at = 0; at < rows.length; at += maxRows) await this.#write(term, rows.slice(at, at + maxRows));
     term.saved = state;
   }
 
   async leave(): Promise<void> {
-    await this.election.leave();
+    await this.#election.leave();
   }
 
   async close(): Promise<void> {
-    this.listener = undefined;
-    await this.election.leave();
-    this.mirror.close();
-    this.client.close();
+    this.#listener = undefined;
+    await this.#election.leave();
+    this.#mirror.close();
+    this.#client.close();
   }
 
-  private async firstReading(): Promise<EtcdReading> {
+  async #firstReading(): Promise<EtcdReading> {
     const deadlineMs = performance.now() + startMs;
     for (;;) {
       try {
-        checkEtcdVersion(await this.client.version());
-        return await this.client.read(this.settings.prefix);
+        checkEtcdVersion(await this.#client.version());
+        return await this.#client.read(this.#settings.prefix);
       } catch (caught) {
         const error = EdisError.from(caught);
         if (!error.outcomeUnknown) throw error;
@@ -149,7 +149,7 @@ export class EtcdStore implements InfoStore {
           await pause(retryMs);
           continue;
         }
-        const where = this.settings.addresses.join(', ');
+        const where = this.#settings.addresses.join(', ');
         const message = `etcd at ${where} did not answer within ${startMs} ms (${error.message}); check --etcd`;
         throw new EdisError('unreachable', message, { cause: error });
       }
@@ -157,26 +157,26 @@ export class EtcdStore implements InfoStore {
   }
 
   /** Loads what the info before this one has left, and decides from then on. */
-  private async begin(elected: Elected): Promise<void> {
+  async #begin(elected: Elected): Promise<void> {
     const { fencing } = elected;
-    while (this.elected === elected) {
+    while (this.#elected === elected) {
       try {
-        const reading = await this.client.read(this.settings.prefix);
-        if (this.elected !== elected) return;
-        const leader = reading.rows.find((row) => row.key === this.leaderKey);
+        const reading = await this.#client.read(this.#settings.prefix);
+        if (this.#elected !== elected) return;
+        const leader = reading.rows.find((row) => row.key === this.#leaderKey);
         if (leader?.createRevision !== fencing) {
-          this.election.onFenced();
+          this.#election.onFenced();
           return;
         }
-        const saved = this.stateOf(reading);
+        const saved = this.#stateOf(reading);
         const revisions = new Map(reading.rows.map((row) => [row.key, row.modRevision]));
-        this.term = { fencing, revisions, saved };
-        this.listener?.onActive(saved, fencing);
+        this.#term = { fencing, revisions, saved };
+        this.#listener?.onActive(saved, fencing);
         return;
       } catch (caught) {
         const error = EdisError.from(caught);
         if (!error.outcomeUnknown) {
-          this.listener?.onFailed(error);
+          this.#listener?.onFailed(error);
           return;
         }
         await pause(retryMs);
@@ -184,71 +184,71 @@ export class EtcdStore implements InfoStore {
     }
   }
 
-  private depose(cause: StandDownCause): void {
-    this.elected = undefined;
-    if (this.term === undefined) return;
-    this.term = undefined;
+  #depose(cause: StandDownCause): void {
+    this.#elected = undefined;
+    if (this.#term === undefined) return;
+    this.#term = undefined;
     const message = `this info decides no longer: ${causes[cause]}; whether the last changes were made is unknown`;
-    this.listener?.onStandby(new EdisError('unreachable', message, { outcomeUnknown: true }));
-    this.tellState();
+    this.#listener?.onStandby(new EdisError('unreachable', message, { outcomeUnknown: true }));
+    this.#tellState();
   }
 
-  private onChange(keys: ReadonlySet<string>): void {
-    if (keys.has(this.leaderKey)) {
-      const leader = this.mirror.row(this.leaderKey);
-      if (this.elected === undefined && leader === undefined) this.election.onVacancy();
+  #onChange(keys: ReadonlySet<string>): void {
+    if (keys.has(this.#leaderKey)) {
+      const leader = this.#mirror.row(this.#leaderKey);
+      if (this.#elected === undefined && leader === undefined) this.#election.onVacancy();
       // The mirror may lag behind: only a later leader than this info says anything about it.
-      if (this.elected !== undefined && leader !== undefined && leader.createRevision > this.elected.fencing) {
-        this.election.onFenced();
+      if (this.#elected !== undefined && leader !== undefined && leader.createRevision > this.#elected.fencing) {
+        this.#election.onFenced();
       }
     }
-    if (keys.has(`${this.rowPrefix}${clusterKey}`)) this.tellState();
+    if (keys.has(`${this.#rowPrefix}${clusterKey}`)) this.#tellState();
   }
 
-  private tellState(): void {
-    if (this.elected !== undefined) return;
+  #tellState(): void {
+    if (this.#elected !== undefined) return;
     try {
-      const state = this.stateOf({ revision: 0, rows: [...this.mirror.all()] });
-      if (state !== undefined) this.listener?.onState(state);
+      const state = this.#stateOf({ revision: 0, rows: [...this.#mirror.all()] });
+      if (state !== undefined) this.#listener?.onState(state);
     } catch (caught) {
-      this.listener?.onFailed(EdisError.from(caught));
+      this.#listener?.onFailed(EdisError.from(caught));
     }
   }
 
-  private stateOf({ rows }: EtcdReading): ClusterState | undefined {
-    const own = rows.filter((row) => row.key.startsWith(this.rowPrefix));
-    return stateOfRows(own.map(({ key, value }) => ({ key: key.slice(this.rowPrefix.length), value })));
+  #stateOf({ rows }: EtcdReading): ClusterState | undefined {
+    const own = rows.filter((row) => row.key.startsWith(this.#rowPrefix));
+    return stateOfRows(own.map(({ key, value }) => ({ key: key.slice(this.#rowPrefix.length), value })));
   }
 
   /** One transaction, sent until its outcome is known or this info's time is over. */
-  private async write(term: Term, rows: readonly Row[]): Promise<void> {
-    const puts = rows.map(({ key, value }) => ({ key: `${this.rowPrefix}${key}`, value, lease: 0 }));
+  async #write(term: Term, rows: readonly Row[]): Promise<void> {
+    const puts = rows.map(({ key, value }) => ({ key: `${this.#rowPrefix}${key}`, value, lease: 0 }));
     const transaction = {
       comparisons: [
-        { key: this.leaderKey, createRevision: term.fencing },
+        { key: this.#leaderKey, createRevision: term.fencing },
         ...puts.map(({ key }) => ({ key, modRevision: term.revisions.get(key) ?? 0 })),
       ],
       puts,
-      otherwise: [this.leaderKey, ...puts.map(({ key }) => key)],
+      otherwise: [this.#leaderKey, ...puts.map(({ key }) => key)],
     };
     for (;;) {
-      if (this.term !== term || !this.election.isActive) throw this.lostError();
+      if (this.#term !== term || !this.#election.isActive) throw this.#lostError();
       let outcome: EtcdOutcome;
       try {
-        outcome = await this.client.transact(transaction);
+        outcome = await this.#client.transact(transaction);
       } catch (caught) {
         const error = EdisError.from(caught);
-        this.logger.warn({ event: 'etcd-retry', code: error.code }, error.message);
+        this.#logger.warn({ event: 'etcd-retry', code: error.code }, error.message);
         // etcd has refused it, for its size or for want of space: what is in memory can not be stored.
-        if (!error.outcomeUnknown) throw this.refusedError(error);
+        if (!error.outcomeUnknown) throw this.#refusedError(error);
         await pause(retryMs);
         continue;
       }
-      const written = outcome.succeeded ? outcome.revision : this.revisionWritten(term, puts, outcome);
-      if (this.term !== term) throw this.lostError();
+      const written = outcome.succeeded ? outcome.revision : this.#revisionWritten(term, puts, outcome);
+      if (this.#term !== term) throw this.#lostError();
       if (written === undefined) {
-        this.election.onFenced();
-        throw this.lostError();
+        this.#election.onFenced();
+        throw this.#lostError();
       }
       for (const { key } of puts) term.revisions.set(key, written);
       return;
@@ -256,23 +256,23 @@ export class EtcdStore implements InfoStore {
   }
 
   /** When an earlier sending of it has done it: at that revision. Undefined: it was not done, and never will be. */
-  private revisionWritten(
+  #revisionWritten(
     term: Term,
     puts: readonly { readonly key: string; readonly value: string }[],
     { found }: EtcdOutcome,
   ): number | undefined {
     const byKey = new Map(found.map((row) => [row.key, row]));
-    if (byKey.get(this.leaderKey)?.createRevision !== term.fencing) return undefined;
+    if (byKey.get(this.#leaderKey)?.createRevision !== term.fencing) return undefined;
     if (!puts.every(({ key, value }) => byKey.get(key)?.value === value)) return undefined;
     return byKey.get(puts[0]?.key ?? '')?.modRevision;
   }
 
-  private refusedError(cause: EdisError): EdisError {
-    this.election.onFenced();
+  #refusedError(cause: EdisError): EdisError {
+    this.#election.onFenced();
     return new EdisError('unreachable', `the change could not be stored: ${cause.message}`, { cause });
   }
 
-  private lostError(): EdisError {
+  #lostError(): EdisError {
     return new EdisError('unreachable', `this info decides no longer; ${this.deciding}`, { outcomeUnknown: true });
   }
 }

@@ -54,34 +54,34 @@ export interface InfoSurroundings {
 
 export class Info implements RunningRole, InfoHandlers {
   readonly failed: Promise<EdisError>;
-  private readonly config: InfoConfig;
-  private readonly around: InfoSurroundings;
-  private readonly server: NodeServer;
-  private readonly watchers = new Map<MessageStream<TopologyUpdate, never>, TopologyFeed>();
+  readonly #config: InfoConfig;
+  readonly #around: InfoSurroundings;
+  readonly #server: NodeServer;
+  readonly #watchers = new Map<MessageStream<TopologyUpdate, never>, TopologyFeed>();
   /** Resolves when there is a map to serve. */
-  private readonly firstMap: Promise<void>;
-  private onFirstMap: () => void = () => undefined;
-  private reportFailure: (error: EdisError) => void = () => undefined;
+  readonly #firstMap: Promise<void>;
+  #onFirstMap: () => void = () => undefined;
+  #reportFailure: (error: EdisError) => void = () => undefined;
   /** While this info decides. */
-  private tenure: Tenure | undefined;
+  #tenure: Tenure | undefined;
   /** The newest map that is durable: what everybody may see. */
-  private published: Topology | undefined;
+  #published: Topology | undefined;
   /** While another one decides: what is stored. */
-  private stored: ClusterState | undefined;
-  private self: InfoNode | undefined;
-  private stopping = false;
-  private closing: Promise<void> | undefined;
+  #stored: ClusterState | undefined;
+  #self: InfoNode | undefined;
+  #stopping = false;
+  #closing: Promise<void> | undefined;
 
   constructor(config: InfoConfig, around: InfoSurroundings) {
-    this.config = config;
-    this.around = around;
+    this.#config = config;
+    this.#around = around;
     this.failed = new Promise((resolve) => {
-      this.reportFailure = resolve;
+      this.#reportFailure = resolve;
     });
-    this.firstMap = new Promise((resolve) => {
-      this.onFirstMap = resolve;
+    this.#firstMap = new Promise((resolve) => {
+      this.#onFirstMap = resolve;
     });
-    this.server = around.network.serve({
+    this.#server = around.network.serve({
       listen: config.listen,
       info: this,
       onError: (error) => around.logger.warn({ event: 'call-failed', code: error.code }, error.message),
@@ -90,12 +90,13 @@ export class Info implements RunningRole, InfoHandlers {
 
   /** The topology that clients and nodes see. */
   get topology(): Topology {
-    if (this.published === undefined) throw new EdisError('unreachable', 'info is starting');
-    return this.published;
+    if (this.#published === undefined) throw new EdisError('unreachable', 'info is starting');
+    return this.#published;
   }
 
   async start(): Promise<{ readonly port: number; readonly address: string }> {
-    const { config, around } = this;
+    const config = this.#config;
+    const around = this.#around;
     if (config.deadAfterMs < 2 * config.reportMs) {
       throw new EdisError(
         'usage',
@@ -104,18 +105,18 @@ export class Info implements RunningRole, InfoHandlers {
     }
     const state = await around.store.load();
     // The port is needed for the endpoints, hence listening comes first; until the map is published calls are refused.
-    const { port, address } = await this.server.start();
-    const self = this.selfNode(state, port);
-    this.self = self;
+    const { port, address } = await this.#server.start();
+    const self = this.#selfNode(state, port);
+    this.#self = self;
     await around.store.join(self, {
-      onActive: (stored, fencing) => this.beginTenure(self, stored, fencing),
-      onStandby: (error) => this.loseTenure(error),
-      onState: (stored) => this.onStored(self, stored),
-      onFailed: (error) => this.fail(error),
+      onActive: (stored, fencing) => this.#beginTenure(self, stored, fencing),
+      onStandby: (error) => this.#loseTenure(error),
+      onState: (stored) => this.#onStored(self, stored),
+      onFailed: (error) => this.#fail(error),
     });
-    const failure = await Promise.race([this.firstMap, this.failed]);
+    const failure = await Promise.race([this.#firstMap, this.failed]);
     if (failure !== undefined) throw failure;
-    this.server.setServing(true);
+    this.#server.setServing(true);
     const facts = { address, node: self.node, role: 'info', cluster: this.topology.cluster };
     around.logger.info({ event: 'listening', ...facts }, 'listening');
     around.logger.info({ event: 'ready', ...facts }, 'ready');
@@ -124,160 +125,168 @@ export class Info implements RunningRole, InfoHandlers {
 
   /** Ends all streams, so that nodes and clients look for an info elsewhere or wait for this one's return. */
   async drain(): Promise<void> {
-    this.stop();
-    for (const watcher of this.watchers.keys()) watcher.end();
-    this.tenure?.endSessions(undefined);
-    await this.tenure?.idle();
-    await this.around.store.leave();
-    await this.server.drain(this.config.drainMs);
+    this.#stop();
+    for (const watcher of this.#watchers.keys()) watcher.end();
+    this.#tenure?.endSessions(undefined);
+    await this.#tenure?.idle();
+    await this.#around.store.leave();
+    await this.#server.drain(this.#config.drainMs);
   }
 
   close(): Promise<void> {
-    this.closing ??= this.closeAll();
-    return this.closing;
+    this.#closing ??= this.#closeAll();
+    return this.#closing;
   }
 
   session(stream: MessageStream<InfoMessage, NodeMessage>): void {
-    const { tenure } = this;
-    if (this.stopping || tenure?.serves !== true) this.turnAway(stream, this.refusal());
+    const tenure = this.#tenure;
+    if (this.#stopping || tenure?.serves !== true) this.#turnAway(stream, this.#refusal());
     else tenure.session(stream);
   }
 
   watchTopology(stream: MessageStream<TopologyUpdate, never>): void {
-    if (this.stopping || this.published === undefined) {
-      this.turnAway(stream, notReady(this.stopping));
+    if (this.#stopping || this.#published === undefined) {
+      this.#turnAway(stream, notReady(this.#stopping));
       return;
     }
-    if (this.watchers.size >= maxWatchers) {
-      this.turnAway(stream, new EdisError('busy', `info has ${maxWatchers} watchers, which is the limit`));
+    if (this.#watchers.size >= maxWatchers) {
+      this.#turnAway(stream, new EdisError('busy', `info has ${maxWatchers} watchers, which is the limit`));
       return;
     }
     const feed = new TopologyFeed(
       (update) => stream.send(update),
       () => this.topology,
     );
-    this.watchers.set(stream, feed);
+    this.#watchers.set(stream, feed);
     stream.listen({
       onMessage: () => undefined,
       onDrain: () => feed.drained(),
       onClose: () => {
-        this.watchers.delete(stream);
+        this.#watchers.delete(stream);
       },
     });
-    feed.sendWhole(this.published);
+    feed.sendWhole(this.#published);
   }
 
   describeCluster(): ClusterDescription {
-    if (this.stopping) throw notReady(true);
-    const { topology, tenure, self, stored } = this;
+    if (this.#stopping) throw notReady(true);
+    const tenure = this.#tenure;
+    const self = this.#self;
+    const stored = this.#stored;
+    const { topology } = this;
     if (tenure?.serves === true) return { topology, reports: tenure.lastReports, waitsFor: tenure.waitsFor() };
     // What was reported is known where nodes report. What is missing in the map is missing for all.
-    const waitsFor = self === undefined ? [] : new Cluster(this.clusterOptions(self, stored, 0)).waitsFor();
+    const waitsFor = self === undefined ? [] : new Cluster(this.#clusterOptions(self, stored, 0)).waitsFor();
     return { topology, reports: new Map(), waitsFor };
   }
 
   async createKeyspace(name: string, settings: KeyspaceSettings): Promise<KeyspaceReply> {
-    return this.deciding().createKeyspace(name, settings);
+    return this.#deciding().createKeyspace(name, settings);
   }
 
   async dropKeyspace(name: string): Promise<KeyspaceReply> {
-    return this.deciding().dropKeyspace(name);
+    return this.#deciding().dropKeyspace(name);
   }
 
   async promote(wish: PromoteWish): Promise<PromoteReply> {
-    return this.deciding().promote(wish);
+    return this.#deciding().promote(wish);
   }
 
-  private deciding(): Tenure {
-    const { tenure } = this;
-    if (this.stopping || tenure?.serves !== true) throw this.refusal();
+  #deciding(): Tenure {
+    const tenure = this.#tenure;
+    if (this.#stopping || tenure?.serves !== true) throw this.#refusal();
     return tenure;
   }
 
   /** Why a change or a session is not for this info now. */
-  private refusal(): EdisError {
-    if (this.stopping || this.published === undefined || this.tenure !== undefined) return notReady(this.stopping);
-    const { deciding } = this.around.store;
-    return new EdisError('unreachable', `${this.self?.node ?? 'this info'} stands by and changes nothing; ${deciding}`);
+  #refusal(): EdisError {
+    if (this.#stopping || this.#published === undefined || this.#tenure !== undefined) return notReady(this.#stopping);
+    const { deciding } = this.#around.store;
+    return new EdisError(
+      'unreachable',
+      `${this.#self?.node ?? 'this info'} stands by and changes nothing; ${deciding}`,
+    );
   }
 
-  private turnAway<Out, In>(stream: MessageStream<Out, In>, error: EdisError): void {
+  #turnAway<Out, In>(stream: MessageStream<Out, In>, error: EdisError): void {
     stream.listen({ onMessage: () => undefined, onClose: () => undefined });
     stream.cancel(error);
   }
 
-  private clusterOptions(self: InfoNode, state: ClusterState | undefined, fencing: number): ClusterOptions {
-    const { initialShards, reportMs, deadAfterMs, leaseMs, rollCallMs } = this.config;
-    const { newCluster } = this.around;
+  #clusterOptions(self: InfoNode, state: ClusterState | undefined, fencing: number): ClusterOptions {
+    const { initialShards, reportMs, deadAfterMs, leaseMs, rollCallMs } = this.#config;
+    const { newCluster } = this.#around;
     return { initialShards, reportMs, deadAfterMs, leaseMs, rollCallMs, fencing, self, newCluster, state };
   }
 
-  private beginTenure(self: InfoNode, state: ClusterState | undefined, fencing: number): void {
-    if (this.stopping) return;
-    const { store, logger } = this.around;
+  #beginTenure(self: InfoNode, state: ClusterState | undefined, fencing: number): void {
+    if (this.#stopping) return;
+    const { store, logger } = this.#around;
     const tenure = new Tenure({
-      options: this.clusterOptions(self, state, fencing),
+      options: this.#clusterOptions(self, state, fencing),
       store,
       logger,
-      nowMs: () => this.around.nowMs(),
-      timers: this.around.timers,
+      nowMs: () => this.#around.nowMs(),
+      timers: this.#around.timers,
+      forget: this.#config.forget,
       onBegun: (topology) => {
-        if (this.tenure === tenure) this.publish(topology);
+        if (this.#tenure === tenure) this.#publish(topology);
       },
       onStep: (topology, delta) => {
-        if (this.tenure === tenure) this.publishStep(topology, delta);
+        if (this.#tenure === tenure) this.#publishStep(topology, delta);
       },
       onFailed: (error) => {
-        if (this.tenure === tenure) this.fail(error);
+        if (this.#tenure === tenure) this.#fail(error);
       },
     });
-    this.tenure = tenure;
-    this.stored = undefined;
+    this.#tenure = tenure;
+    this.#stored = undefined;
     if (fencing > 0) logger.info({ event: 'active', fencing }, 'this info decides from now on');
     // Never rejects: a failed save ends in `onFailed`.
     void tenure.begin();
   }
 
-  private loseTenure(error: EdisError): void {
-    const { tenure } = this;
-    this.tenure = undefined;
+  #loseTenure(error: EdisError): void {
+    const tenure = this.#tenure;
+    this.#tenure = undefined;
     if (tenure === undefined) return;
-    if (!this.stopping) this.around.logger.warn({ event: 'standby', code: error.code }, error.message);
+    if (!this.#stopping) this.#around.logger.warn({ event: 'standby', code: error.code }, error.message);
     tenure.lose(error);
   }
 
-  private onStored(self: InfoNode, stored: ClusterState): void {
-    if (this.stopping || this.tenure !== undefined) return;
-    this.stored = stored;
+  #onStored(self: InfoNode, stored: ClusterState): void {
+    if (this.#stopping || this.#tenure !== undefined) return;
+    this.#stored = stored;
     const { topology } = stored;
     // Whoever reached this info has to find it in the map, to know the network that it is in.
     const isListed = topology.infos.some((info) => info.node === self.node);
-    this.publish(isListed ? topology : { ...topology, infos: [...topology.infos, self] });
+    this.#publish(isListed ? topology : { ...topology, infos: [...topology.infos, self] });
   }
 
   /** A map that was not made here, or not out of the published one. */
-  private publish(topology: Topology): void {
-    const before = this.published;
+  #publish(topology: Topology): void {
+    const before = this.#published;
     if (before === undefined) {
-      this.published = topology;
-      this.onFirstMap();
+      this.#published = topology;
+      this.#onFirstMap();
     } else if (before.cluster !== topology.cluster) {
-      this.published = topology;
-      for (const watcher of this.watchers.values()) watcher.sendWhole(topology);
+      this.#published = topology;
+      for (const watcher of this.#watchers.values()) watcher.sendWhole(topology);
     } else if (before.revision < topology.revision) {
       const next = withSharedParts(before, topology);
-      this.publishStep(next, deltaBetween(before, next));
+      this.#publishStep(next, deltaBetween(before, next));
     }
   }
 
-  private publishStep(topology: Topology, delta: TopologyDelta): void {
-    for (const line of describeChange(this.topology, topology)) this.around.logger.info(line.facts, line.text);
-    this.published = topology;
-    for (const watcher of this.watchers.values()) watcher.push(delta);
+  #publishStep(topology: Topology, delta: TopologyDelta): void {
+    for (const line of describeChange(this.topology, topology)) this.#around.logger.info(line.facts, line.text);
+    this.#published = topology;
+    for (const watcher of this.#watchers.values()) watcher.push(delta);
   }
 
-  private selfNode(state: ClusterState | undefined, port: number): InfoNode {
-    const { config, around } = this;
+  #selfNode(state: ClusterState | undefined, port: number): InfoNode {
+    const config = this.#config;
+    const around = this.#around;
     // The name in the map is that of whoever decided last: with several infos perhaps another one.
     const known = config.store === 'embedded' ? state?.topology.infos[0]?.node : undefined;
     return {
@@ -288,24 +297,24 @@ export class Info implements RunningRole, InfoHandlers {
     };
   }
 
-  private fail(error: EdisError): void {
-    this.stop();
-    this.server.setServing(false);
-    this.tenure?.rejectRequests(error);
-    this.reportFailure(error);
+  #fail(error: EdisError): void {
+    this.#stop();
+    this.#server.setServing(false);
+    this.#tenure?.rejectRequests(error);
+    this.#reportFailure(error);
   }
 
-  private stop(): void {
-    this.stopping = true;
-    this.tenure?.stop();
+  #stop(): void {
+    this.#stopping = true;
+    this.#tenure?.stop();
   }
 
-  private async closeAll(): Promise<void> {
-    this.stop();
-    await this.server.close();
-    await this.tenure?.idle();
-    this.tenure?.rejectRequests(notReady(true));
-    await this.around.store.close();
+  async #closeAll(): Promise<void> {
+    this.#stop();
+    await this.#server.close();
+    await this.#tenure?.idle();
+    this.#tenure?.rejectRequests(notReady(true));
+    await this.#around.store.close();
   }
 }
 

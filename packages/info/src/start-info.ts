@@ -14,14 +14,14 @@ import { MemoryStore } from './store.ts';
 async function openStore(config: InfoConfig, logger: Logger): Promise<InfoStore> {
   const etcd = etcdSettings(config);
   if (etcd !== undefined) return new EtcdStore(etcd, logger);
-  if (config.ephemeral) return new MemoryStore();
+  if (config.ephemeral) return new MemoryStore(config.fencing);
   if (config.data === undefined) {
     throw new EdisError(
       'usage',
       'where to keep the topology? give --data DIR, or --ephemeral to keep it in memory only',
     );
   }
-  return EmbeddedStore.open(config.data);
+  return EmbeddedStore.open(config.data, config.fencing);
 }
 
 /** Opens the store and starts info on it: what the binary does. */

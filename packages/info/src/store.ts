@@ -35,17 +35,27 @@ export interface InfoStore {
   close(): Promise<void>;
 }
 
-/** A store that belongs to one info alone, which therefore always decides. */
+/**
+ * A store that belongs to one info alone, which therefore always decides.
+ *
+ * Its fencing number is 0, unless the cluster was kept in etcd before: nodes remember the number of the info that they
+ * were registered with, and refuse lower ones. Only a person knows that nobody decides there any more.
+ */
 export abstract class LocalStore implements InfoStore {
   readonly isActive = true;
   readonly deciding = 'this one';
+  readonly #fencing: number;
+
+  constructor(fencing: number) {
+    this.#fencing = fencing;
+  }
 
   abstract load(): Promise<ClusterState | undefined>;
   abstract save(state: ClusterState): Promise<void>;
   abstract close(): Promise<void>;
 
   async join(_self: InfoNode, listener: StoreListener): Promise<void> {
-    listener.onActive(await this.load(), 0);
+    listener.onActive(await this.load(), this.#fencing);
   }
 
   leave(): Promise<void> {
@@ -55,14 +65,18 @@ export abstract class LocalStore implements InfoStore {
 
 /** For `--ephemeral`: forgets everything at the end. */
 export class MemoryStore extends LocalStore {
-  private state: ClusterState | undefined;
+  #state: ClusterState | undefined;
+
+  constructor(fencing = 0) {
+    super(fencing);
+  }
 
   load(): Promise<ClusterState | undefined> {
-    return Promise.resolve(this.state);
+    return Promise.resolve(this.#state);
   }
 
   save(state: ClusterState): Promise<void> {
-    this.state = state;
+    this.#state = state;
     return Promise.resolve();
   }
 

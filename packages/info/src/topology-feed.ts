@@ -5,29 +5,29 @@ import type { Topology, TopologyDelta, TopologyUpdate } from '@edis/core';
  * map, which is also the shortest way for it to catch up.
  */
 export class TopologyFeed {
-  private readonly send: (update: TopologyUpdate) => boolean;
-  private readonly current: () => Topology;
-  private blocked = false;
-  private missed = false;
+  readonly #send: (update: TopologyUpdate) => boolean;
+  readonly #current: () => Topology;
+  #blocked = false;
+  #missed = false;
 
   constructor(send: (update: TopologyUpdate) => boolean, current: () => Topology) {
-    this.send = send;
-    this.current = current;
+    this.#send = send;
+    this.#current = current;
   }
 
   sendWhole(topology: Topology): void {
-    this.missed = false;
-    this.blocked = !this.send({ kind: 'whole', topology });
+    this.#missed = false;
+    this.#blocked = !this.#send({ kind: 'whole', topology });
   }
 
   push(delta: TopologyDelta): void {
-    if (this.blocked) this.missed = true;
-    else this.blocked = !this.send({ kind: 'delta', delta });
+    if (this.#blocked) this.#missed = true;
+    else this.#blocked = !this.#send({ kind: 'delta', delta });
   }
 
   /** The receiver takes messages again. */
   drained(): void {
-    this.blocked = false;
-    if (this.missed) this.sendWhole(this.current());
+    this.#blocked = false;
+    if (this.#missed) this.sendWhole(this.#current());
   }
 }
