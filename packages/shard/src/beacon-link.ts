@@ -24,7 +24,7 @@ export interface BeaconLinkParts {
 }
 
 /** A primary waits for its lease meanwhile. */
-const retryLimits = { baseMs: 50, maxMs: 500 } as const;
+const retryLimits = { baseMs: 15, maxMs: 500 } as const;
 
 /**
  * The beacons of one primary, for as long as it is the one that is followed.

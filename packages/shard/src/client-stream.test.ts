@@ -1,5 +1,6 @@
 import type { BatchRequest, BatchResponse, GetOperation, Outcome, PutOperation, Topology } from '@edis/core';
 import { defaultKeyspaceSettings, limits } from '@edis/core';
+import { realTimers } from '@edis/process';
 import type { MessageStream, StreamListener } from '@edis/rpc';
 import { RpcChannel, RpcServer } from '@edis/rpc';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -95,7 +96,12 @@ beforeEach(async () => {
   bed = await PrimaryBed.open();
   const { store, side, counters } = bed;
   const onDamaged = (): void => {};
-  const now = { sessionWaitMs: 100, monotonicMs: () => performance.now(), wallMs: () => Date.now() };
+  const now = {
+    sessionWaitMs: 100,
+    timers: realTimers,
+    monotonicMs: () => performance.now(),
+    wallMs: () => Date.now(),
+  };
   reader = new Reader({ store, role: side, counters, onDamaged, ...now });
   runner = new BatchRunner({ ownership, reader, writer: () => side.writer, epoch: () => side.epoch });
 });

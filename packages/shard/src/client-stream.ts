@@ -101,8 +101,12 @@ export class ClientStream implements ResultSink, WaitingClient {
     });
   }
 
-  /** Says who answers; sent first, and again when the role changes. */
+  /**
+   * Says who answers; sent first, and again when the role changes. Behind what was answered before, so that a client
+   * that was refused knows that this came later.
+   */
   greet(): void {
+    this.flush();
     this.#stream.send({ ...this.#header(), results: [] });
   }
 

@@ -49,7 +49,8 @@ const syncAfterBytes = creditBytes / 4;
 /** grpc's default window of 64 KiB would hold a first sync to a fraction of the speed. */
 const flowControlWindowBytes = 4 * 1024 * 1024;
 
-const retryLimits = { baseMs: 50, maxMs: 1000 } as const;
+/** Soon at first: a new primary may be about to open its epoch when its followers look for it. */
+const retryLimits = { baseMs: 15, maxMs: 1000 } as const;
 
 /** How often a follower without room looks again: its applier frees room in steps of some milliseconds. */
 const roomCheckMs = 5;

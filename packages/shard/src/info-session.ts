@@ -152,16 +152,23 @@ export class InfoSession {
     stream.send({ kind: 'register', registration: registration() });
   }
 
+  /** What a person must do when it has not been replaced by another info, but has taken the place of one. */
+  #onReplaced(fencing: number, address: string): void {
+    const known = this.#parts.fencing();
+    const advice = `if there is none any more (the cluster left etcd), start this one with --fencing ${known + 1}`;
+    this.#parts.logger.warn(
+      { event: 'info-replaced', info: address, fencing, known },
+      `this info has been replaced by one with fencing number ${known}; looking for it. ${advice}`,
+    );
+    this.#retry();
+  }
+
   #onMessage(message: InfoMessage, address: string): void {
     const { listener, logger } = this.#parts;
     switch (message.kind) {
       case 'registered':
         if (message.fencing < this.#parts.fencing()) {
-          logger.warn(
-            { event: 'info-replaced', info: address },
-            'this info has been replaced; looking for the active one',
-          );
-          this.#retry();
+          this.#onReplaced(message.fencing, address);
           return;
         }
         this.#attempt = 0;

@@ -252,6 +252,24 @@ describe('a configuration', () => {
   });
 });
 
+describe('a log that is being cut', () => {
+  test('holds up no lease: beacons are answered for the state before', async () => {
+    const bed = await MemberBed.open();
+    await bed.configure(underP1);
+    bed.respond({ kind: 'start', fromPosition: 1, epochs: [] }, 1);
+    for (const entries of await entriesOf(2, 1)) bed.respond(entries, 1);
+    bed.follow?.followStream?.cancel();
+    await bed.pass(10);
+    bed.gate.close();
+    bed.respond({ kind: 'snapshot-needed', cause: 'diverged', agreedPosition: 1 }, 1);
+    await turns();
+    expect([bed.beacon(), bed.store.lastEntry.position]).toEqual([true, 2]);
+    bed.gate.open();
+    await turns();
+    expect([bed.beacon(), bed.store.lastEntry.position]).toEqual([true, 1]);
+  });
+});
+
 describe('a promise', () => {
   test('ends what the primary of before says: its stream, its late entries, its beacons', async () => {
     const bed = await MemberBed.open();
@@ -356,6 +374,34 @@ describe('a replica that is promoted', () => {
     await bed.configure({ ...underP2, epoch: 3, primarySince: 3 });
     expect(bed.follow?.address).toBe('p2:1');
     expect(bed.follow?.followStream?.sent).toMatchObject([{ lastEntry: { epoch: 2, position: 1 }, epoch: 3 }]);
+  });
+
+  test('opens its epoch while its configuration is being saved; what info says next waits for that', async () => {
+    const bed = await MemberBed.open();
+    await bed.configure({ ...underP1, members: ['p1', 'self'], quorum: 2 });
+    await bed.prepare({ epoch: 2, releasedBy: 'p1' });
+    bed.gate.close();
+    await bed.configure({ ...underSelf, members: ['self'], quorum: 1 });
+    expect([bed.current.primary?.since, bed.store.lastEntry]).toEqual([2, { epoch: 2, position: 1 }]);
+    await bed.prepare({ epoch: 3, preferred: 'f2', releasedBy: 'self' });
+    expect([bed.answers.at(-1), bed.current.primary?.since]).toMatchObject([{ answer: { promisedEpoch: 2 } }, 2]);
+    bed.gate.open();
+    await turns();
+    expect(bed.answers.at(-1)).toMatchObject({ answer: { kind: 'promised', promisedEpoch: 3 } });
+    expect(bed.failures).toEqual([]);
+  });
+
+  test('that loses power before its configuration is safe waits, whatever it has written', async () => {
+    const bed = await MemberBed.open();
+    await bed.configure({ ...underP1, members: ['p1', 'self'], quorum: 2 });
+    await bed.prepare({ epoch: 2, releasedBy: 'p1' });
+    bed.gate.close();
+    await bed.configure(underSelf);
+    const again = await bed.restart('crash');
+    await turns();
+    expect([again.group.isWaiting, again.group.promisedEpoch, again.followed]).toEqual([true, 2, []]);
+    await again.configure(underSelf);
+    expect([again.current.primary, again.group.isWaiting]).toEqual([undefined, true]);
   });
 
   test('does not lead on what it remembers of an epoch in which it has written', async () => {

@@ -36,7 +36,7 @@ export interface MemberGroupParts {
  * Carries out what the group's machine decides: saves promises and configurations, and turns a replica into the primary
  * and back.
  *
- * Guarantees that nothing is acted on, and no lease granted, under a configuration that is not safe on this disk: a
+ * Guarantees that nobody is followed, and no lease granted, under a configuration that is not safe on this disk: a
  * member that forgot whom it followed would promise too early. What takes time is done one after the other.
  */
 export class MemberGroup {
@@ -116,7 +116,10 @@ export class MemberGroup {
     const { store, current } = this.#parts;
     const session = this.#session;
     this.#enqueue(async () => {
-      if (configuration.epoch >= this.knownEpoch) await store.saveIdentity({ configuration });
+      const isKnown = configuration.epoch < this.knownEpoch;
+      const saved = isKnown ? Promise.resolve() : store.saveIdentity({ configuration });
+      if (this.#beginsReign(configuration)) this.#enqueueBehind(saved);
+      else await saved;
       if (this.#closed) return;
       // One that waited here until its session had ended says nothing about what was asked in the next.
       const isFresh = fresh && session === this.#session;
@@ -124,6 +127,15 @@ export class MemberGroup {
       this.#carryOut(this.#group.onConfiguration(configuration, this.#facts()));
       if (this.#group.part.kind === 'leading') current.primary?.onConfiguration(configuration, isFresh);
     });
+  }
+
+  /**
+   * It promised that epoch and is to lead it. What it would forget with its power is that it led, and a promise without
+   * its configuration leads nowhere: so its opening entry may be under way to the others meanwhile.
+   */
+  #beginsReign({ primary, primarySince }: Configuration): boolean {
+    const { promisedEpoch, part } = this.#group;
+    return primary === this.#parts.store.identity.store && primarySince === promisedEpoch && part.kind === 'waiting';
   }
 
   onPrepare(prepare: Prepare): void {
@@ -152,6 +164,12 @@ export class MemberGroup {
       leaseHeld: current.primary?.leaseHeld === true,
       nowMs: monotonicMs(),
     };
+  }
+
+  /** What comes later waits for it; what this turn enqueues does not. */
+  #enqueueBehind(saved: Promise<void>): void {
+    queueMicrotask(() => this.#enqueue(() => saved));
+    saved.catch((caught: unknown) => this.#parts.onFailed(EdisError.from(caught)));
   }
 
   #enqueue(work: () => Promise<void>): void {

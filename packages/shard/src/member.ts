@@ -28,6 +28,7 @@ import { MemberGroup } from './member-group.ts';
 import { queryHandlers, replicationHandlers } from './member-handlers.ts';
 import { servingStats, storeStats } from './member-stats.ts';
 import { Ownership } from './ownership.ts';
+import { waitUntil } from './patience.ts';
 import { PrimarySide } from './primary-side.ts';
 import { QueryService } from './query-service.ts';
 import { Reader } from './reader.ts';
@@ -120,6 +121,7 @@ export class Member {
       role: this.#current,
       counters: this.#counters,
       sessionWaitMs: config.sessionWaitMs,
+      timers: surroundings.timers,
       monotonicMs,
       wallMs,
       onDamaged: (error) => logger.error({ event: 'damaged', reason: error.message }, 'a stored record is damaged'),
@@ -209,14 +211,10 @@ export class Member {
     await this.#until(() => retirement.isOver(), Math.min(handOverMs, this.#config.drainMs / 2));
   }
 
-  async #until(condition: () => boolean, timeoutMs: number): Promise<void> {
+  #until(condition: () => boolean, timeoutMs: number): Promise<void> {
     const { timers, monotonicMs } = this.#surroundings;
-    const endMs = monotonicMs() + timeoutMs;
-    while (!condition() && !this.#closed && monotonicMs() < endMs) {
-      await new Promise<void>((resolve) => {
-        timers.after(drainPollMs, resolve);
-      });
-    }
+    const patience = { timers, monotonicMs, timeoutMs, pollMs: drainPollMs };
+    return waitUntil(() => this.#closed || condition(), patience);
   }
 
   async close(): Promise<void> {
@@ -240,9 +238,10 @@ export class Member {
   }
 
   #makeWatchFeeds(): WatchFeeds {
-    const { store, logger, node, wallMs } = this.#surroundings;
+    const { store, logger, node, timers, wallMs } = this.#surroundings;
     return new WatchFeeds({
       store,
+      timers,
       node,
       cluster: () => store.identity.cluster,
       shard: () => store.identity.shard,
@@ -302,9 +301,10 @@ export class Member {
   }
 
   #makeQueries(): QueryService {
-    const { store, logger, wallMs, monotonicMs } = this.#surroundings;
+    const { store, logger, timers, wallMs, monotonicMs } = this.#surroundings;
     return new QueryService({
       store,
+      timers,
       ownership: this.#ownership,
       role: this.#current,
       epoch: () => this.#epoch(),
@@ -336,7 +336,7 @@ export class Member {
 
   #onTopology(topology: Topology, dialled: string): void {
     this.#learn(topology, true);
-    this.#saveIdentity({ topology });
+    this.#watchSave(this.#surroundings.store.saveIdentitySoon({ topology }));
     this.#group.onTopology(dialled);
   }
 
@@ -371,7 +371,11 @@ export class Member {
   }
 
   #saveIdentity(change: Parameters<Store['saveIdentity']>[0]): void {
-    this.#surroundings.store.saveIdentity(change).catch((caught: EdisError) => this.#onStoreFailed(caught));
+    this.#watchSave(this.#surroundings.store.saveIdentity(change));
+  }
+
+  #watchSave(saved: Promise<void>): void {
+    saved.catch((caught: EdisError) => this.#onStoreFailed(caught));
   }
 
   #onSynced(position: number): void {

@@ -307,6 +307,7 @@ export class PrimaryBed {
       role: this.side,
       counters: this.counters,
       sessionWaitMs: 0,
+      timers: stillTimers,
       monotonicMs: () => performance.now(),
       wallMs: () => this.wallMs,
       onDamaged: () => {},

@@ -1,4 +1,5 @@
 import type { Outcome } from '@edis/core';
+import { realTimers } from '@edis/process';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { GroupBedOptions } from './group-fixture.ts';
 import { GroupBed, leaseMs } from './group-fixture.ts';
@@ -29,7 +30,7 @@ function outcomes(bed: GroupBed, ...requests: readonly number[]): (Outcome['kind
 
 function read(bed: GroupBed, key: string): RecordingSink {
   const { store, side, counters } = bed.primary;
-  const now = { sessionWaitMs: 0, monotonicMs: () => 0, wallMs: () => 0, onDamaged: () => {} };
+  const now = { sessionWaitMs: 0, timers: realTimers, monotonicMs: () => 0, wallMs: () => 0, onDamaged: () => {} };
   const sink = new RecordingSink();
   new Reader({ store, role: side, counters, ...now }).read(get(key), sink);
   sink.flush();
@@ -292,6 +293,17 @@ describe('members', () => {
     expect(bed.proposals).toEqual([{ epoch: 1, change: 'add', store: 'f1' }]);
     bed.timers.pass(leaseMs);
     expect(bed.proposals).toHaveLength(1);
+  });
+
+  test('are given up when they are silent also with the shortest lease that info allows', async () => {
+    const bed = await GroupBed.open({ others: ['f1', 'f2'], configuration: { leaseMs: 100 } });
+    beds.push(bed);
+    bed.follower('f1').acknowledge(bed.last);
+    for (let beacon = 0; beacon < 12; beacon += 1) {
+      bed.timers.pass(12);
+      bed.follower('f1').grant();
+    }
+    expect(bed.proposals).toEqual([{ epoch: 1, change: 'remove', store: 'f2' }]);
   });
 
   test('are given up when they are silent, and both groups must agree until that is settled', async () => {

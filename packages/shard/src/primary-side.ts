@@ -48,8 +48,9 @@ const tailBytes = 16 * 1024 * 1024;
 /** Snapshots sent at once: each pins the log and reads the whole view. */
 const maxSnapshots = 2;
 
-/** How often the group is looked after: a fraction of the shortest sensible lease. */
+/** How often the group is looked after: at least, and in a lease. */
 const groupTickMs = 50;
+const groupTicksPerLease = 10;
 
 export interface PrimarySideParts {
   readonly store: Store;
@@ -182,7 +183,10 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
   /** Opens its epoch. It acts once that is safe on a quorum. */
   start(): void {
     this.#openEpoch();
-    this.#cancelTick = this.#parts.timers.every(groupTickMs, () => this.#tick());
+    const { timers, configuration } = this.#parts;
+    // With a short lease its own late timers would look like a standstill of its own, in which nobody is silent.
+    const tickMs = Math.min(groupTickMs, configuration.leaseMs / groupTicksPerLease);
+    this.#cancelTick = timers.every(tickMs, () => this.#tick());
     this.#sweeper.start();
   }
 
@@ -285,9 +289,8 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
   }
 
   onSynced(position: number): void {
-    const { store } = this.#parts;
     this.#watermark.onSynced(position);
-    this.#carryOut(this.#group.onSynced(position, position === store.lastEntry.position, this.#facts()));
+    this.#carryOut(this.#group.onSynced(position, this.#facts()));
     this.#onQuorum();
   }
 
@@ -437,7 +440,7 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
       completed: new Map(),
     });
     this.#watermark.onAppended(position, 'quorum');
-    this.#group.onSyncWanted(monotonicMs());
+    this.#group.onSyncWanted(position, monotonicMs());
     store.requestSync();
     logger.info({ event: 'epoch-opened', epoch, position }, 'opening a new epoch');
   }

@@ -8,6 +8,7 @@ import {
   indexNumber,
   predicateFilter,
 } from '@edis/core';
+import { realTimers } from '@edis/process';
 import type { ExpiringRecord, IndexEntry, IndexRange, StoredKeyspace, ViewReader, ViewRecord } from '@edis/store';
 import { Ownership } from './ownership.ts';
 import type { QueryStore } from './query-gate.ts';
@@ -201,6 +202,7 @@ export function makeQueryService(store: QueryStore, sessionWaitMs = 5000, keyspa
     sessionWaitMs,
     node: 'n1',
     wallMs: () => nowMs,
+    timers: realTimers,
     monotonicMs: () => performance.now(),
     onAnswered: () => {},
     onDamaged: (error) => damages.push(error),

@@ -1,4 +1,4 @@
-import type { KeyspaceSettings, QueryHead, QueryRefusal, ReaderState } from '@edis/core';
+import type { KeyspaceSettings, QueryHead, QueryRefusal, ReaderState, Timers } from '@edis/core';
 import { comparePositions, decideRead, defaultKeyspaceId, unreachable } from '@edis/core';
 import type { Store, ViewReader } from '@edis/store';
 import type { Ownership } from './ownership.ts';
@@ -15,6 +15,7 @@ export interface QueryGateParts {
   /** The highest epoch that this member knows. */
   readonly epoch: () => number;
   readonly sessionWaitMs: number;
+  readonly timers: Timers;
 }
 
 /** The keyspace that a query means. */
@@ -139,12 +140,13 @@ export class QueryGate {
       wake = resolve;
     });
     const waiter: Waiter = { head, wake };
-    const timer = setTimeout(wake, this.#parts.sessionWaitMs);
+    const { timers, sessionWaitMs } = this.#parts;
+    const cancel = timers.after(sessionWaitMs, wake);
     this.#waiters.add(waiter);
     try {
       await work.race(woken, () => {});
     } finally {
-      clearTimeout(timer);
+      cancel();
       this.#waiters.delete(waiter);
     }
   }

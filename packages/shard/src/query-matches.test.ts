@@ -1,5 +1,6 @@
 import type { Predicate, SearchPlace } from '@edis/core';
 import { indexKindOf, orderingPredicate } from '@edis/core';
+import { realTimers } from '@edis/process';
 import type { ViewReader } from '@edis/store';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -15,7 +16,7 @@ interface Search {
 }
 
 async function keysOf(view: ViewReader, { where, after, maxFewEntries }: Search, ordered: boolean): Promise<string[]> {
-  const work = new QueryWork(patience(), () => performance.now());
+  const work = new QueryWork(patience(), realTimers, () => performance.now());
   const keys: string[] = [];
   const matches = matchesOf({
     view,

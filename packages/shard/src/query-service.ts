@@ -126,7 +126,7 @@ export class QueryService {
     const fault = check(keyspace);
     if (fault !== undefined) return { kind: 'invalid', ...fault };
     if (!this.#slots.admit()) return busy;
-    const work = new QueryWork(signal, this.#parts.monotonicMs);
+    const work = new QueryWork(signal, this.#parts.timers, this.#parts.monotonicMs);
     this.#works.add(work);
     try {
       const refusal = await this.#gate.pass(head, work);

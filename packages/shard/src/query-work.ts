@@ -1,3 +1,4 @@
+import type { Timers } from '@edis/core';
 import { EdisError } from '@edis/core';
 
 /**
@@ -20,19 +21,19 @@ const maxQueryMs = 60_000;
 export class QueryWork {
   readonly #signal: AbortSignal;
   readonly #monotonicMs: () => number;
-  readonly #timer: NodeJS.Timeout;
+  readonly #cancelLimit: () => void;
   readonly #onAbort = (): void => this.stop(new EdisError('aborted', 'the caller of the query is gone'));
   readonly #stopListeners = new Set<(error: EdisError) => void>();
   #turnStartedMs: number;
   #stopped: EdisError | undefined;
 
-  constructor(signal: AbortSignal, monotonicMs: () => number) {
+  constructor(signal: AbortSignal, timers: Timers, monotonicMs: () => number) {
     this.#signal = signal;
     this.#monotonicMs = monotonicMs;
     this.#turnStartedMs = monotonicMs();
-    this.#timer = setTimeout(() => {
+    this.#cancelLimit = timers.after(maxQueryMs, () => {
       this.stop(new EdisError('deadline', `the query took ${maxQueryMs} ms, which is the limit; ask for less at once`));
-    }, maxQueryMs);
+    });
     if (signal.aborted) this.#onAbort();
     else signal.addEventListener('abort', this.#onAbort);
   }
@@ -85,7 +86,7 @@ export class QueryWork {
   }
 
   close(): void {
-    clearTimeout(this.#timer);
+    this.#cancelLimit();
     this.#signal.removeEventListener('abort', this.#onAbort);
   }
 }

@@ -1,5 +1,6 @@
 import type { GetOperation, Outcome, ReaderState } from '@edis/core';
 import { EdisError } from '@edis/core';
+import { realTimers } from '@edis/process';
 import type { Store } from '@edis/store';
 import { entryOf, FakeWorld, putOf } from '@edis/store/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -21,6 +22,7 @@ function readerOf(parts: Pick<ReaderParts, 'store' | 'role'> & Partial<ReaderPar
   const reader = new Reader({
     counters: new Counters(),
     sessionWaitMs: 60_000,
+    timers: realTimers,
     monotonicMs: () => performance.now(),
     wallMs: () => Date.now(),
     onDamaged: () => {},

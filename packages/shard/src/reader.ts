@@ -1,4 +1,4 @@
-import type { GetOperation, Outcome, ReaderState } from '@edis/core';
+import type { GetOperation, Outcome, ReaderState, Timers } from '@edis/core';
 import { decideRead, defaultKeyspaceId, EdisError, isExpired, unreachable } from '@edis/core';
 import type { Lookup, Store, StoredRecord } from '@edis/store';
 import type { Counters } from './counters.ts';
@@ -35,6 +35,7 @@ export interface ReaderParts {
   readonly role: ReadingRole;
   readonly counters: Counters;
   readonly sessionWaitMs: number;
+  readonly timers: Timers;
   readonly monotonicMs: () => number;
   readonly wallMs: () => number;
   readonly onDamaged: (error: EdisError) => void;
@@ -51,7 +52,7 @@ export interface ReaderParts {
 export class Reader {
   readonly #parts: ReaderParts;
   #waiting: WaitingRead[] = [];
-  #sweep: NodeJS.Timeout | undefined;
+  #stopSweep: (() => void) | undefined;
   #closed = false;
 
   constructor(parts: ReaderParts) {
@@ -138,13 +139,13 @@ export class Reader {
   }
 
   #wait(operation: GetOperation, sink: ResultSink, state: ReaderState): void {
-    const { sessionWaitMs, monotonicMs } = this.#parts;
+    const { sessionWaitMs, timers, monotonicMs } = this.#parts;
     if (sessionWaitMs === 0 || this.#closed || this.#waiting.length >= maxWaitingReads) {
       sink.deliver(operation.request, tooStale(state));
       return;
     }
     this.#waiting.push({ operation, sink, deadlineMs: monotonicMs() + sessionWaitMs });
-    this.#sweep ??= setInterval(() => this.#expire(monotonicMs()), sweepMs);
+    this.#stopSweep ??= timers.every(sweepMs, () => this.#expire(monotonicMs()));
   }
 
   #expire(nowMs: number): void {
@@ -159,8 +160,8 @@ export class Reader {
     }
     for (const sink of flush) sink.flush();
     if (this.#waiting.length === 0) {
-      clearInterval(this.#sweep);
-      this.#sweep = undefined;
+      this.#stopSweep?.();
+      this.#stopSweep = undefined;
     }
   }
 }

@@ -22,7 +22,13 @@ const patience = { timeout: 20_000, interval: 10 };
 const shortLog = { segmentBytes: 2000, retentionBytes: 0, retentionBytesMax: 0 };
 
 async function openPrimary(options: PrimaryBedOptions = {}): Promise<PrimaryBed> {
-  const bed = await PrimaryBed.open({ ...options, parts: { timers: realTimers, ...options.parts } });
+  const bed = await beginPrimary(options);
+  while (!bed.side.active) await turns(1);
+  return bed;
+}
+
+async function beginPrimary(options: PrimaryBedOptions = {}): Promise<PrimaryBed> {
+  const bed = await PrimaryBed.begin({ ...options, parts: { timers: realTimers, ...options.parts } });
   closers.push(async () => {
     bed.side.abandon();
     bed.gate.open();
@@ -250,7 +256,10 @@ describe('a follower', () => {
   });
 
   /** A primary that lost the end of its log by a power failure, which its follower has. */
-  async function diverge(folded: boolean): Promise<{ bed: PrimaryBed; replica: ReplicaBed; address: string }> {
+  async function diverge(
+    folded: boolean,
+    others: readonly string[] = [],
+  ): Promise<{ bed: PrimaryBed; replica: ReplicaBed; address: string }> {
     const world = new FakeWorld();
     const before = await openPrimary({ world });
     await before.settle(put('kept', '1', { ack: 'disk' }));
@@ -266,7 +275,7 @@ describe('a follower', () => {
     const closed = before.store.close();
     await crashed;
     await closed;
-    const bed = await openPrimary({ world });
+    const bed = await (others.length === 0 ? openPrimary({ world }) : beginPrimary({ world, others }));
     expect(bed.valueOf('lost')).toBeUndefined();
     const { address } = await serve(bed.side);
     return { bed, replica, address };
@@ -292,15 +301,39 @@ describe('a follower', () => {
     expect(replica.store.lookup(1, 'lost', 'newest').record).toBeUndefined();
   });
 
+  test('takes a snapshot also of a primary that waits for it, and keeps what both logs have', async () => {
+    const { bed, replica, address } = await diverge(true, ['follower-1']);
+    // Its view has less than both logs, and nothing above may be shown before its opening entry is on both.
+    expect(bed.store.visiblePosition).toBeLessThan(bed.store.lastEntry.position - 1);
+    expect(bed.side.active).toBe(false);
+    const shared = bed.store.lastEntry.position - 1;
+    let least = Number.POSITIVE_INFINITY;
+    const reset = replica.store.beginInstall.bind(replica.store);
+    replica.store.beginInstall = async (...parts) => {
+      const install = await reset(...parts);
+      const finish = install.finish.bind(install);
+      install.finish = async () => {
+        await finish();
+        least = Math.min(least, replica.store.lastEntry.position, replica.store.syncedPosition);
+      };
+      return install;
+    };
+    replica.follow(address, 2);
+    await vi.waitFor(() => expect(bed.side.active).toBe(true), patience);
+    expect([replica.snapshots, least]).toEqual([1, shared]);
+    await replica.expectEqual(bed);
+    expect(replica.store.lookup(1, 'kept', 'visible').record?.value).toBe('1');
+  });
+
   test('writes down what the primary lacks before a snapshot takes its place', async () => {
     const { bed, replica, address } = await diverge(true);
     const { disk } = replica.world;
     const begin = replica.store.beginInstall.bind(replica.store);
     const receipts: string[] = [];
-    replica.store.beginInstall = async (start) => {
+    replica.store.beginInstall = async (...parts) => {
       for (const name of await disk.list('data/receipts'))
         receipts.push(disk.bytesOf(`data/receipts/${name}`).toString());
-      return begin(start);
+      return begin(...parts);
     };
     replica.follow(address, 2);
     await vi.waitFor(() => expect(replica.snapshots).toBe(1), patience);

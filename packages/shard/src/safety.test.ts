@@ -71,14 +71,47 @@ describe('a quorum write', () => {
     expect(outcomes(bed, requests)).toEqual(['put']);
   });
 
-  test('shares its entry with disk writes, and their wait for the quorum; memory writes leave at once', async () => {
+  test('holds up no write in its own entry that asks for less', async () => {
     const bed = await open(['f1']);
+    bed.primary.gate.close();
     const before = bed.last;
     const requests = await write(bed, put('a', '1', quorum), put('b', '1', disk), put('c', '1'));
     expect(bed.last).toBe(before + 1);
     expect(outcomes(bed, requests)).toEqual([undefined, undefined, 'put']);
+    bed.primary.gate.open();
+    await turns();
+    expect(outcomes(bed, requests)).toEqual([undefined, 'put', 'put']);
     bed.acknowledge();
     expect(outcomes(bed, requests)).toEqual(['put', 'put', 'put']);
+  });
+
+  test('holds up what goes on from it in its own entry', async () => {
+    const bed = await open(['f1']);
+    const before = bed.last;
+    const requests = await write(
+      bed,
+      increment('a', 1n, quorum),
+      increment('a', 1n, disk),
+      increment('a'),
+      increment('b', 1n, disk),
+      increment('b'),
+    );
+    expect(bed.last).toBe(before + 1);
+    const own = ['incremented', 'incremented'];
+    expect(outcomes(bed, requests)).toEqual([undefined, undefined, undefined, ...own]);
+    bed.acknowledge();
+    expect(outcomes(bed, requests)).toEqual(['incremented', 'incremented', 'incremented', ...own]);
+  });
+
+  test('that is lost with its quorum takes no disk write of its entry with it', async () => {
+    const bed = await open(['f1']);
+    bed.primary.gate.close();
+    const requests = await write(bed, put('a', '1', quorum), put('b', '1', disk));
+    bed.configure({ epoch: 2, members: ['store-1'], quorum: 1 });
+    expect(outcomes(bed, requests)).toEqual(['unavailable', undefined]);
+    bed.primary.gate.open();
+    await turns();
+    expect(outcomes(bed, requests)).toEqual(['unavailable', 'put']);
   });
 
   test('does not hold up a disk write of another entry', async () => {
@@ -141,7 +174,7 @@ describe('who looked at a quorum write that is not safe waits for it', () => {
     await write(bed, put('gone', '1'), put('kept', '1'));
     await write(bed, put('a', '1', quorum), del('gone', quorum));
     const { store, side, counters } = bed.primary;
-    const now = { sessionWaitMs: 0, monotonicMs: () => 0, wallMs: () => 0, onDamaged: () => {} };
+    const now = { sessionWaitMs: 0, timers: bed.timers, monotonicMs: () => 0, wallMs: () => 0, onDamaged: () => {} };
     const reader = new Reader({ store, role: side, counters, ...now });
     const ask = (key: string): RecordingSink => {
       const sink = new RecordingSink();

@@ -40,10 +40,21 @@ export class Safety {
     return position !== 0 && (this.#needsQuorum(ack, position) || this.#needsSync(ack, position));
   }
 
-  /** The result is delivered when the entry at `position` is safe. */
+  /** The result is delivered when the entry at `position` is as safe as it must be. */
   wait(ack: Ack, position: number, sink: ResultSink, request: number, outcome: Outcome): void {
+    this.waitFor(this.#needsQuorum(ack, position) ? 'quorum' : 'disk', position, sink, request, outcome);
+  }
+
+  /** Whether the log is that safe up to `position`, whatever others asked for there. */
+  isSafe(level: 'disk' | 'quorum', position: number): boolean {
     const { group, store } = this.#parts;
-    if (this.#needsQuorum(ack, position)) {
+    return position <= (level === 'quorum' ? group.quorumPosition : store.syncedPosition);
+  }
+
+  /** The result is delivered when the log is that safe up to `position`. */
+  waitFor(level: 'disk' | 'quorum', position: number, sink: ResultSink, request: number, outcome: Outcome): void {
+    const { group, store } = this.#parts;
+    if (level === 'quorum') {
       group.onQuorumWanted(position);
       this.#quorum.wait(position, sink, request, outcome);
     } else {

@@ -23,7 +23,8 @@ export interface SnapshotErrand {
  * Takes a snapshot from the primary and installs it in place of the own state.
  *
  * Guarantees that the old state serves on until the new one is complete, checked and synced; a snapshot that breaks off
- * leaves nothing behind, and one that has less than what both logs agree on is not taken.
+ * leaves nothing behind. What both logs agree on stays, also where the snapshot ends before it: then the own log goes
+ * on behind it. A snapshot for which that can not be is not taken.
  */
 export async function takeSnapshot({ channel, store, timers, open, agreed, signal }: SnapshotErrand): Promise<void> {
   const responses = new SnapshotStream(channel, timers, open, signal);
@@ -32,11 +33,11 @@ export async function takeSnapshot({ channel, store, timers, open, agreed, signa
     const first = await responses.next();
     if (first.kind !== 'start') throw new EdisError('protocol', 'the snapshot did not begin with its start');
     // Entries that this member acknowledged must not vanish because the sender shows less than it has.
-    const least = agreed ?? store.lastEntry.position;
-    if (first.position.position < least) {
-      throw new EdisError('unreachable', `the snapshot ends at ${first.position.position}, this log at ${least}`);
+    const { position } = first.position;
+    if (agreed === undefined && position < store.lastEntry.position) {
+      throw new EdisError('unreachable', `the snapshot ends at ${position}, this log at ${store.lastEntry.position}`);
     }
-    install = await store.beginInstall(first);
+    install = await store.beginInstall(first, agreed);
     responses.grant(pagesUnderWay);
     let rowCount = 0;
     for (;;) {

@@ -31,6 +31,10 @@ export async function startMember(
     const text = 'receipt written: writes that the group never saw are discarded';
     logger.warn({ event: 'receipt-written', path, operationCount }, text);
   });
+  if (store.setAside !== undefined) {
+    const text = 'the log had lost entries that were synced: this directory begins anew, as a learner';
+    logger.error({ event: 'copy-set-aside', ...store.setAside }, text);
+  }
   const node = config.node ?? (store.identity.node || makeNodeName(role));
   const member = new Member(config, {
     role,

@@ -1,9 +1,10 @@
 import type { Change, EdisError, WatchFrom, WatchOpen, WatchRequest, WatchResponse } from '@edis/core';
 import { defaultKeyspaceSettings } from '@edis/core';
+import { realTimers } from '@edis/process';
 import type { MessageStream, StreamListener } from '@edis/rpc';
 import type { LoggedOperation, Store, StoreOptions } from '@edis/store';
 import { deleteOf, entryOf, FakeWorld, keyspaceOf, putOf } from '@edis/store/testing';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { maxFeeds, WatchFeeds } from './watch-feeds.ts';
 
 const closers: (() => Promise<void> | void)[] = [];
@@ -87,6 +88,7 @@ class Bed {
     this.store = store;
     this.#position = store.lastEntry.position;
     this.feeds = new WatchFeeds({
+      timers: realTimers,
       store,
       node: 'n1',
       cluster: () => 'c1',
@@ -165,6 +167,30 @@ describe('a feed of a member', () => {
       position: { epoch: 1, position },
       bytes: 0,
     });
+  });
+
+  test('gives a sign of life each second: with its position, and within an entry without', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    const bed = await Bed.open();
+    const position = bed.write(putOf('a', '1'));
+    const idle = bed.watch({ kind: 'now' });
+    await vi.waitUntil(() => idle.kinds.includes('started'));
+    const full = bed.watch({ kind: 'now' }, { creditBytes: 64 * 1024 });
+    bed.write(putOf('b', 'v'.repeat(70_000)), putOf('c', '1'));
+    await heard(full, 1);
+    await heard(idle, 2);
+    const before = { idle: idle.heard.length, full: full.heard.length };
+    vi.advanceTimersByTime(3 * 1000);
+    await vi.waitUntil(() => idle.heard.length > before.idle && full.heard.length > before.full);
+    const nothing = { kind: 'changes', changes: [], bytes: 0 };
+    expect(idle.heard.at(-1)).toEqual({ ...nothing, position: { epoch: 1, position: position + 1 } });
+    expect(full.heard.at(-1)).toEqual({ ...nothing, position: undefined });
+    full.ask({ kind: 'grant', bytes: 64 * 1024 });
+    await heard(full, 2);
+    expect(full.texts).toEqual(['put b 2000000', 'put c 2000001']);
   });
 
   test('says the position of a new epoch before its changes', async () => {

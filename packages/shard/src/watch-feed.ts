@@ -88,7 +88,7 @@ export class WatchFeed {
     this.#wake?.();
   }
 
-  /** Tells the reader where it stands, if that has moved without a change for it. */
+  /** Tells the reader that the feed goes on, and where it stands. */
   tellPosition(): void {
     this.#tellDue = true;
     this.#wake?.();
@@ -176,7 +176,7 @@ export class WatchFeed {
     while (!this.#over) {
       const end = this.#standing();
       if (end !== undefined) return end;
-      this.#tell();
+      this.#tell(this.#place);
       if (store.visiblePosition <= this.#place.position) {
         await this.#wait();
         continue;
@@ -222,7 +222,7 @@ export class WatchFeed {
       if (isNewEpoch) this.#flush(this.#place);
       if (!(await this.#takeEntry(entry))) return false;
       this.#place = { epoch: entry.epoch, position: entry.position };
-      if (isNewEpoch) this.#tellNow();
+      if (isNewEpoch) this.#tellEpoch();
     }
     this.#flush(this.#place);
     this.#portionBytes = 0;
@@ -291,13 +291,15 @@ export class WatchFeed {
     this.#send({ kind: 'changes', changes, position, bytes });
   }
 
-  #tell(): void {
-    if (!this.#tellDue) return;
+  /** `position`: as in `#flush`. A reader takes a feed that is silent for one that hangs. */
+  #tell(position: Position | undefined): void {
+    if (!this.#tellDue || this.#blocked) return;
     this.#tellDue = false;
-    this.#tellNow();
+    if (position !== undefined) this.#told = position;
+    this.#send({ kind: 'changes', changes: [], position, bytes: 0 });
   }
 
-  #tellNow(): void {
+  #tellEpoch(): void {
     if (this.#told?.position === this.#place.position || this.#changes.length > 0) return;
     this.#told = this.#place;
     this.#send({ kind: 'changes', changes: [], position: this.#place, bytes: 0 });
@@ -309,7 +311,10 @@ export class WatchFeed {
 
   /** Waits until the reader takes more. False: the feed is over. */
   async #room(): Promise<boolean> {
-    while (!this.#over && (this.#creditBytes <= 0 || this.#blocked)) await this.#wait();
+    while (!this.#over && (this.#creditBytes <= 0 || this.#blocked)) {
+      this.#tell(undefined);
+      await this.#wait();
+    }
     return !this.#over;
   }
 

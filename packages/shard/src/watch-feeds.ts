@@ -1,4 +1,4 @@
-import type { WatchRequest, WatchResponse } from '@edis/core';
+import type { Timers, WatchRequest, WatchResponse } from '@edis/core';
 import { EdisError } from '@edis/core';
 import type { MessageStream } from '@edis/rpc';
 import type { Entry } from '@edis/store';
@@ -12,10 +12,14 @@ export const maxFeeds = 128;
 /** What becomes visible within that time leaves in one message per feed; it is also what a change waits at most. */
 const gatherMs = 2;
 
-/** How often a reader hears where it stands while nothing is for it: that much it reads again when it comes back. */
+/**
+ * How often a reader hears where it stands, also when nothing is for it: that much it reads again when it comes back,
+ * and by silence for longer it knows that the node hangs.
+ */
 const tellIntervalMs = 1000;
 
 export interface WatchFeedsParts extends Omit<WatchFeedParts, 'decode' | 'onClosed'> {
+  readonly timers: Timers;
   /** How many feeds there are. */
   readonly onCount: (count: number) => void;
 }
@@ -23,15 +27,17 @@ export interface WatchFeedsParts extends Omit<WatchFeedParts, 'decode' | 'onClos
 /** All feeds of one member. */
 export class WatchFeeds {
   readonly #parts: WatchFeedParts;
+  readonly #timers: Timers;
   readonly #onCount: (count: number) => void;
   readonly #feeds = new Set<WatchFeed>();
   /** What one feed has decoded serves the others, for as long as the store keeps the bytes in memory. */
   readonly #decoded = new WeakMap<Uint8Array, Entry>();
   #draining = false;
-  #pumpTimer: NodeJS.Timeout | undefined;
-  #tellTimer: NodeJS.Timeout | undefined;
+  #cancelPump: (() => void) | undefined;
+  #cancelTell: (() => void) | undefined;
 
   constructor(parts: WatchFeedsParts) {
+    this.#timers = parts.timers;
     this.#onCount = parts.onCount;
     this.#parts = {
       ...parts,
@@ -56,11 +62,11 @@ export class WatchFeeds {
 
   /** More of the log is visible. */
   onShown(): void {
-    if (this.#feeds.size === 0 || this.#pumpTimer !== undefined) return;
-    this.#pumpTimer = setTimeout(() => {
-      this.#pumpTimer = undefined;
+    if (this.#feeds.size === 0 || this.#cancelPump !== undefined) return;
+    this.#cancelPump = this.#timers.after(gatherMs, () => {
+      this.#cancelPump = undefined;
       for (const feed of this.#feeds) feed.pump();
-    }, gatherMs);
+    });
   }
 
   /** Ends all feeds and takes no more; their readers go to other members. */
@@ -71,24 +77,24 @@ export class WatchFeeds {
 
   close(): void {
     this.drain();
-    clearTimeout(this.#pumpTimer);
-    clearInterval(this.#tellTimer);
+    this.#cancelPump?.();
+    this.#cancelTell?.();
   }
 
   #add(feed: WatchFeed): void {
     this.#feeds.add(feed);
     this.#onCount(this.#feeds.size);
-    this.#tellTimer ??= setInterval(() => {
+    this.#cancelTell ??= this.#timers.every(tellIntervalMs, () => {
       for (const each of this.#feeds) each.tellPosition();
-    }, tellIntervalMs);
+    });
   }
 
   #remove(feed: WatchFeed): void {
     this.#feeds.delete(feed);
     this.#onCount(this.#feeds.size);
     if (this.#feeds.size > 0) return;
-    clearInterval(this.#tellTimer);
-    this.#tellTimer = undefined;
+    this.#cancelTell?.();
+    this.#cancelTell = undefined;
   }
 
   #decode(body: Uint8Array): Entry {

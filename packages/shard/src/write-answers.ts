@@ -2,7 +2,7 @@ import type { Ack, Outcome, VisibleWatermark } from '@edis/core';
 import type { ResultSink } from './result-sink.ts';
 import type { Safety } from './safety.ts';
 import type { QueuedItem } from './write-item.ts';
-import { ownEntry, QueuedAtomic } from './write-item.ts';
+import { QueuedAtomic } from './write-item.ts';
 
 export interface WriteAnswersParts {
   readonly watermark: VisibleWatermark;
@@ -31,11 +31,23 @@ export class WriteAnswers {
     this.#after(item, outcome, seen, this.#levelOf(item));
   }
 
-  /** Once it, in the entry at `position`, and what it looked at have reached their acks. */
+  /**
+   * Once it, in the entry at `position`, and what it looked at have reached their acks. Others in that entry may have
+   * asked for more: that is theirs to wait for.
+   */
   logged(item: QueuedItem, outcome: Outcome, position: number): void {
-    const { ack, observed } = item;
-    const at = ack === 'memory' && observed !== ownEntry ? observed : position;
-    this.#after(item, outcome, at, this.#levelOf(item));
+    const level = this.#levelOf(item);
+    if (level === 'memory') {
+      this.#after(item, outcome, item.observed, level);
+      return;
+    }
+    const { safety } = this.#parts;
+    const { sink } = item.source;
+    if (safety.isSafe(level, position)) this.now(item, outcome);
+    else {
+      safety.waitFor(level, position, sink, item.operation.request, outcome);
+      this.#flush.add(sink);
+    }
   }
 
   /** What looked at an entry that waits for the quorum waits for it, too: a sync says nothing about that one. */

@@ -18,9 +18,6 @@ import type { BatchOrigin } from './result-sink.ts';
 /** What waits in the queue: a write of its own, or an atomic batch of them. */
 export type QueuedItem = QueuedWrite | QueuedAtomic;
 
-/** In place of the position that a write has seen: that of the entry in which it is itself. */
-export const ownEntry = -1;
-
 /**
  * A write that was admitted and waits for its commit group, in which it becomes the logged operation that it is: one
  * object for all its way, because at a few hundred thousand a second each further one counts.
@@ -38,7 +35,8 @@ export class QueuedWrite implements LoggedOperation {
   readonly origin: RememberedKind;
   answer = 0n;
   readonly operation: SingleWriteOperation;
-  readonly ack: Ack;
+  /** Its writer's, or that of what it goes on from in its own entry, if that is higher. */
+  ack: Ack;
   /** What it counted against the bound of the queue. */
   readonly bytes: number;
   /** What it counts against the bound of the group. */

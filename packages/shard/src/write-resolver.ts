@@ -1,4 +1,4 @@
-import type { DecidedWrite, KeyspaceSettings, Outcome, UnwrittenOutcome } from '@edis/core';
+import type { Ack, DecidedWrite, KeyspaceSettings, Outcome, UnwrittenOutcome } from '@edis/core';
 import {
   checkInKeyspace,
   deadlineOf,
@@ -11,7 +11,6 @@ import {
 import type { Lookup, Store } from '@edis/store';
 import type { WriteGroup } from './write-group.ts';
 import type { QueuedWrite } from './write-item.ts';
-import { ownEntry } from './write-item.ts';
 
 export interface WriteResolverParts {
   readonly store: Store;
@@ -78,8 +77,9 @@ export class WriteResolver {
     if (grouped !== undefined) {
       const decided = goesOn(write, grouped, settings, nowMs);
       if (decided !== undefined) {
-        const seen = grouped.ack === 'memory' ? grouped.observed : ownEntry;
-        return { kind: 'decided', write: decided, seen };
+        // What it says is as safe as what it goes on from, which is in the same entry.
+        write.ack = higherAck(write.ack, grouped.ack);
+        return { kind: 'decided', write: decided, seen: grouped.observed };
       }
       closeGroup();
     }
@@ -99,6 +99,11 @@ export class WriteResolver {
     const seen = lookup.position;
     return isDecided(decision) ? { kind: 'decided', write: decision, seen } : { kind: 'unwritten', decision, seen };
   }
+}
+
+function higherAck(left: Ack, right: Ack): Ack {
+  if (left === 'quorum' || right === 'quorum') return 'quorum';
+  return left === 'disk' || right === 'disk' ? 'disk' : 'memory';
 }
 
 /** What the write makes of the group's own record; undefined: it needs to look at the store. */

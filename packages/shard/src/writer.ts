@@ -356,7 +356,7 @@ export class Writer {
     watermark.onAppended(position, ack);
     if (ack === 'quorum') group.onQuorumWanted(position);
     if (ack !== 'memory') {
-      group.onSyncWanted(monotonicMs());
+      group.onSyncWanted(position, monotonicMs());
       store.requestSync();
     }
     onAppended(position, encoded);
