@@ -9,6 +9,7 @@ import {
   type ClientConfig,
   checkAck,
   checkConsistency,
+  checkOptions,
   checkTimeoutMs,
   type GetOptions,
   type Key,
@@ -69,6 +70,7 @@ export class CallContext {
   }
 
   timeoutMs(options: CallOptions | undefined): number {
+    checkOptions(options);
     const timeoutMs = options?.timeoutMs;
     if (timeoutMs === undefined) return this.parts.config.timeoutMs;
     checkTimeoutMs(timeoutMs);
@@ -77,11 +79,13 @@ export class CallContext {
 
   writeParts(options: ConditionalOptions | undefined): WriteParts {
     if (options === undefined) return this.#defaultWrite;
+    checkOptions(options);
     return { ack: this.#ackOf(options), condition: conditionOf(options) };
   }
 
   readParts(options: GetOptions | undefined): ReadParts {
     if (options === undefined) return this.#defaultRead;
+    checkOptions(options);
     const { after, maxStalenessMs } = options;
     const consistency = options.consistency ?? this.#impliedConsistency(options);
     checkConsistency(consistency);

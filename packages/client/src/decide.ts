@@ -90,7 +90,8 @@ export function decide(ending: Ending, attempt: Attempt): Decision {
       return fail(
         new EdisError(
           'no-quorum',
-          `ack quorum needs ${ending.needed} members, the shard has ${ending.members}; use ack disk`,
+          `ack quorum needs ${ending.needed} members, the shard has ${ending.members}; ` +
+            'start another one, or use ack disk',
         ),
       );
     default:

@@ -1,7 +1,10 @@
 import { afterEach, expect, it } from 'vitest';
 import { failureOf, openOver, textOf, until } from './client-fixture.ts';
+import { systemEnvironment } from './environment.ts';
 import { FakeCluster } from './fake-cluster.ts';
+import { openClient } from './open.ts';
 import type { OpenClient } from './open-client.ts';
+import { resolveOptions } from './options.ts';
 
 let client: OpenClient;
 let cluster: FakeCluster;
@@ -47,6 +50,28 @@ it('a write that the former primary had carried out is not carried out again', a
   expect(cluster.shard(1).writeCount).toBe(1);
 });
 
+it('what a new primary refuses while it opens its epoch is sent again when it says that it is active', async () => {
+  cluster = new FakeCluster({ shards: 1, replicas: 2 });
+  let refusals = 0;
+  const config = resolveOptions({ info: cluster.info, timeoutMs: 10_000 });
+  // Nothing is repeated after a time.
+  const environment = { ...systemEnvironment, random: () => 1e9 };
+  client = await openClient(config, undefined, cluster.transport, environment);
+  await client.get('k', { consistency: 'strong' });
+  const next = cluster.node('s1-r1');
+  next.intercept = ({ kind }) => {
+    if (kind !== 'put') return undefined;
+    refusals += 1;
+    return { kind: 'not-primary', epoch: 2 };
+  };
+  cluster.promote('s1-r1');
+  const writes = Array.from({ length: 5 }, (_, index) => client.put(`k${index}`, 'v'));
+  await until('all are refused', () => refusals === 5);
+  next.intercept = undefined;
+  next.greet();
+  for (const write of writes) expect((await write).applied).toBe(true);
+});
+
 it('a former primary that is well serves reads again', async () => {
   await open();
   await client.put('k', 'v');
@@ -74,6 +99,10 @@ it('promote resolves when the map names the new primary, and at once for the one
 it('promote of what is not there is refused', async () => {
   await open();
   expect(await failureOf(client.promote('s9'))).toMatchObject({ code: 'invalid-argument' });
+  cluster.changeMember('s1-w', { alive: false });
+  await until('the map says so', () => client.topology().shards[0]?.members[0]?.alive === false);
+  const leading = await failureOf(client.promote('s1', { node: 's1-w' }));
+  expect(leading).toMatchObject({ code: 'unreachable', message: 's1-w leads s1 already, but is down' });
   for (const node of ['s1-r1', 's1-r2']) cluster.changeMember(node, { alive: false });
   expect(await failureOf(client.promote('s1'))).toMatchObject({ code: 'unreachable' });
 });

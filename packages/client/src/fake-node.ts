@@ -94,6 +94,11 @@ export class FakeNode {
     return { ...this.#response([]), node: this.node, role: this.role, shard: this.shardName };
   }
 
+  /** Tells all clients who it is, as after a change of its part. */
+  greet(): void {
+    for (const stream of this.streams) stream.deliver(this.greeting());
+  }
+
   /** Carries a batch out. */
   answer(request: BatchRequest): BatchResponse {
     const results: Result[] = [];

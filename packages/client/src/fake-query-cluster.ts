@@ -31,6 +31,7 @@ import {
   type Topology,
 } from '@edis/core';
 import { NodesInUse } from './batch-pace.ts';
+import { Changes } from './changes.ts';
 import { systemEnvironment } from './environment.ts';
 import { evenSlots, fakeClusterId, idleStats } from './fake-topology.ts';
 import { KeyspaceScope } from './keyspace-scope.ts';
@@ -141,7 +142,7 @@ export class FakeQueryCluster {
       this.offered.push(topology);
       routes.update(topology, 'localhost:7400');
     };
-    this.context = { routes, environment: systemEnvironment, channels, offer };
+    this.context = { routes, environment: systemEnvironment, channels, changes: new Changes(), offer };
   }
 
   node(name: string): FakeQueryNode {

@@ -260,7 +260,11 @@ export class NodeConnection implements ReadCandidate {
       this.#break(stream, new EdisError('unreachable', message));
       return;
     }
-    if (this.#state === 'ready') return;
+    if (this.#state === 'ready') {
+      // It plays another part now, perhaps the one for which it had to refuse operations: its epoch is open.
+      this.#owner.onReady();
+      return;
+    }
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     this.#state = 'ready';

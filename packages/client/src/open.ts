@@ -31,9 +31,9 @@ export async function openClient(
       runner.onTopology(next);
       waits.onTopology(next);
     };
-    const { routes } = runner;
+    const { routes, changes } = runner;
     const channels = new QueryChannels(transport, environment);
-    const queries: QueryContext = { routes, environment, channels, offer: (newer) => void watch.offer(newer) };
+    const queries: QueryContext = { routes, environment, channels, changes, offer: (newer) => void watch.offer(newer) };
     const feeds = new WatchFeeds({ routes, transport, environment });
     return new OpenClient({ config, watch, waits, runner, queries, feeds, transport, environment });
   } catch (error) {

@@ -19,6 +19,7 @@ import { AbortWatch } from './abort-watch.ts';
 import { NodesInUse } from './batch-pace.ts';
 import { BulkCall } from './bulk-call.ts';
 import { BulkGet, type BulkItem, BulkPut } from './bulk-item.ts';
+import { Changes } from './changes.ts';
 import { type DeadlineEntry, DeadlineList } from './deadline-list.ts';
 import { type Attempt, type Decision, decide } from './decide.ts';
 import type { CancelTimer, Environment } from './environment.ts';
@@ -51,6 +52,7 @@ const waitingPruneMs = 500;
 export class OperationRunner implements ConnectionOwner {
   readonly routes: RouteTable;
   readonly nodesInUse = new NodesInUse();
+  readonly changes = new Changes();
   readonly #watch: TopologyWatch;
   readonly #environment: Environment;
   readonly #unfinished = new DeadlineList();
@@ -297,6 +299,7 @@ export class OperationRunner implements ConnectionOwner {
 
   #wakeOnChange(): void {
     this.#wake((operation) => operation.wakesOnChange);
+    this.changes.fire();
   }
 
   #wakeDue(nowMs: number): void {

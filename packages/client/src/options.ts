@@ -186,6 +186,12 @@ export function resolveOptions(options: ConnectOptions): ClientConfig {
   });
 }
 
+/** JavaScript may give anything. */
+export function checkOptions(options: object | undefined): void {
+  if (options === undefined || (typeof options === 'object' && options !== null)) return;
+  throw invalid('the options are no object');
+}
+
 export function checkTimeoutMs(timeoutMs: number): void {
   if (timeoutMs > 0 && timeoutMs <= maxTimeoutMs) return;
   throw invalid(`timeoutMs is ${timeoutMs}; give more than 0 and at most ${maxTimeoutMs}`);

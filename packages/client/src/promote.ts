@@ -1,4 +1,4 @@
-import { EdisError, type PromoteReply, type Shard, type Topology, unreachable } from '@edis/core';
+import { EdisError, type Member, type PromoteReply, type Shard, type Topology, unreachable } from '@edis/core';
 import type { CallContext } from './call-context.ts';
 import { askInfo } from './cluster-queries.ts';
 import type { PromoteOptions } from './options.ts';
@@ -25,6 +25,9 @@ export async function promoteShard(
   );
   const isLeading = reply.kind === 'refused' && reply.cause === 'is-primary';
   if (reply.kind === 'refused' && !isLeading) throw refusal(reply);
+  if (isLeading && leaderOf(before)?.alive === false) {
+    throw new EdisError('unreachable', `${node} leads ${shardName} already, but is down`);
+  }
   const holds = (topology: Topology): boolean => {
     const shard = shardOf(topology, shardName);
     if (shard === undefined) return false;
@@ -46,9 +49,13 @@ function shardOf({ shards }: Topology, name: string): Shard | undefined {
   return shards.find(({ shard }) => shard === name);
 }
 
+function leaderOf(shard: Shard | undefined): Member | undefined {
+  return shard?.members.find(({ store }) => store === shard.primary);
+}
+
 /** Name of the primary. */
 function nodeOf(shard: Shard | undefined): string {
-  return shard?.members.find(({ store }) => store === shard.primary)?.node ?? '';
+  return leaderOf(shard)?.node ?? '';
 }
 
 function refusal({ cause, message }: Extract<PromoteReply, { kind: 'refused' }>): EdisError {

@@ -1,6 +1,7 @@
 import { EdisError, type QueryRefusal, type SessionToken } from '@edis/core';
 import { expect, it } from 'vitest';
-import { failureOf } from './client-fixture.ts';
+import { failureOf, until } from './client-fixture.ts';
+import { systemEnvironment } from './environment.ts';
 import { FakeQueryCluster as Cluster, type FakeQueryCluster, queryCall } from './fake-query-cluster.ts';
 import { KeyspaceScope } from './keyspace-scope.ts';
 import { countRecords } from './query-count.ts';
@@ -124,6 +125,25 @@ it('a node that refuses the shard without a newer map is asked again until the d
   const error = await failureOf(keysOf(cluster, { timeoutMs: 60 }));
   expect(error.code).toBe('unreachable');
   expect(error.message).toContain('no newer map came');
+});
+
+it('a question that a new primary refused is asked again as soon as something changes', async () => {
+  const cluster = clusterOf(1, 0);
+  const node = cluster.node('s1-w');
+  let refusals = 0;
+  node.intercept = () => {
+    refusals += 1;
+    return { kind: 'not-primary', epoch: 2 };
+  };
+  // Nothing is repeated after a time.
+  const environment = { ...systemEnvironment, random: () => 1e9 };
+  const asked = openKeys({ ...cluster.context, environment }, queryCall({ read: strong, timeoutMs: 60_000 }));
+  const keys = asked.toArray();
+  await until('it was refused', () => refusals === 1);
+  await cluster.settled();
+  node.intercept = undefined;
+  cluster.context.changes.fire();
+  expect(await keys).toHaveLength(40);
 });
 
 it('an invalid question fails at once, as what it is', async () => {

@@ -18,6 +18,7 @@ import {
   type Topology,
   unreachable,
 } from '@edis/core';
+import type { Changes } from './changes.ts';
 import type { Environment } from './environment.ts';
 import type { KeyspaceScope } from './keyspace-scope.ts';
 import type { NodeConnection } from './node-connection.ts';
@@ -35,6 +36,8 @@ export interface QueryContext {
   readonly routes: RouteTable;
   readonly environment: Environment;
   readonly channels: QueryChannels;
+  /** Who failed before may answer now. */
+  readonly changes: Changes;
   /** Takes a map that an answer brought. */
   offer(topology: Topology): void;
 }
@@ -163,9 +166,11 @@ class ShardQuery<Page extends Footed> {
           : Math.max(1, backoffMs(waits, retryLimits, random));
       waits += 1;
       const leftMs = this.#endMs - environment.nowMs();
-      await pause(environment, Math.max(0, Math.min(delayMs, leftMs)), signal);
+      const isAwaited = hindrance.retryAfterMs === 0;
+      const { changes } = this.#context;
+      await pause(environment, Math.max(0, Math.min(delayMs, leftMs)), signal, isAwaited ? changes : undefined);
       this.#checkWanted();
-      if (delayMs >= leftMs) throw this.#deadlineError(hindrance);
+      if (delayMs >= leftMs && environment.nowMs() >= this.#endMs - 1) throw this.#deadlineError(hindrance);
       this.#toPrimary = false;
     }
   }

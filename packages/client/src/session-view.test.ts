@@ -1,4 +1,4 @@
-import { decodeSessionToken, encodeSessionToken } from '@edis/core';
+import { decodeSessionToken, EdisError, encodeSessionToken } from '@edis/core';
 import { afterEach, expect, it } from 'vitest';
 import { failureOf, openOver } from './client-fixture.ts';
 import { FakeCluster } from './fake-cluster.ts';
@@ -109,3 +109,15 @@ it.each(['', 'no token', foreign])(
     expect(await failureOf(read)).toMatchObject({ code: 'invalid-argument' });
   },
 );
+
+it.each([
+  ['session', [42]],
+  ['session', [null]],
+  ['keyspace', ['users', { codec: 'xml' }]],
+  ['locate', [42]],
+] as const)('what gives no promise throws an EdisError at once: %s of %j', async (name, args) => {
+  await open();
+  const call = (): unknown => Reflect.apply(Reflect.get(client, name), client, args);
+  expect(call).toThrow(EdisError);
+  expect(call).toThrow(expect.objectContaining({ code: 'invalid-argument' }));
+});

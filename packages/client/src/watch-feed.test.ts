@@ -1,6 +1,6 @@
 import { decodeFeedToken, encodeFeedToken, unreachable } from '@edis/core';
 import fc from 'fast-check';
-import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { systemEnvironment } from './environment.ts';
 import type { WatchEvent } from './query-options.ts';
 import type { WatchFeed } from './watch-feed.ts';
@@ -146,6 +146,66 @@ describe('when a member dies', () => {
       cluster.stream('s1').say({ kind: 'refused', cause: 'not-serving' });
     }
     expect(asked).toEqual(['s1-r1', 's1-w', 's1-r1', 's1-w']);
+  });
+});
+
+describe('a member that says nothing', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  test('is left for the next one within three seconds, and nothing is missed or comes twice', async () => {
+    const cluster = played(shardOf('s1', 1));
+    const feed = cluster.watch();
+    const stopped = cluster.stream('s1');
+    stopped.started(1, 0);
+    stopped.changes([change('put', 'a', 1)], { epoch: 1, position: 1 });
+    stopped.changes([change('put', 'b', 2)]);
+    await vi.advanceTimersByTimeAsync(2_000);
+    stopped.changes([]);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(cluster.stream('s1')).toBe(stopped);
+    await vi.advanceTimersByTimeAsync(1_000);
+    const next = cluster.stream('s1');
+    expect(next.peer).toBe('s1-w');
+    expect(next.open?.from).toEqual({ kind: 'after', position: { epoch: 1, position: 1 } });
+    next.started(1, 1);
+    stopped.changes([change('put', 'b', 2), change('put', 'c', 3)], { epoch: 1, position: 2 });
+    next.changes([change('put', 'b', 2), change('put', 'c', 3)], { epoch: 1, position: 2 });
+    expect(texts(await take(feed, 3))).toEqual(['put a=v1', 'put b=v2', 'put c=v3']);
+  });
+
+  test('is left when it does not even answer the opening', async () => {
+    const cluster = played(shardOf('s1', 1));
+    cluster.watch();
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(cluster.stream('s1').peer).toBe('s1-w');
+  });
+
+  test('has longer when its answers come, but slowly', async () => {
+    const cluster = played(shardOf('s1', 0));
+    cluster.watch();
+    cluster.stream('s1').started(1, 0);
+    await vi.advanceTimersByTimeAsync(3_000);
+    const again = cluster.stream('s1');
+    again.started(1, 0);
+    await vi.advanceTimersByTimeAsync(4_000);
+    again.changes([change('put', 'a', 1)], { epoch: 1, position: 1 });
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(cluster.stream('s1')).toBe(again);
+  });
+
+  test('is not blamed for a time in which nothing could be read', async () => {
+    const cluster = played(shardOf('s1', 1));
+    cluster.watch();
+    const stream = cluster.stream('s1');
+    stream.started(1, 0);
+    const nowMs = performance.now();
+    vi.spyOn(performance, 'now').mockImplementation(() => nowMs + 10_000);
+    onTestFinished(() => {
+      vi.restoreAllMocks();
+    });
+    await vi.advanceTimersByTimeAsync(2_600);
+    expect(cluster.stream('s1')).toBe(stream);
   });
 });
 

@@ -127,7 +127,8 @@ export class PlayedCluster {
       keyspace: 'users',
       routes: this,
       transport: this,
-      environment: { ...systemEnvironment, random: () => 0 },
+      // The global clock, which fake timers move.
+      environment: { ...systemEnvironment, random: () => 0, nowMs: () => globalThis.performance.now() },
       options,
       onEnded: () => {},
     });

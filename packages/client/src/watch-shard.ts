@@ -7,7 +7,8 @@
  * Shaped by: a position stands for a whole entry of the log, and an entry for several changes. Between two of them, the
  * place is the entry before and the version of the last change; the entry is then asked for again, and changes up to
  * that version are left out. If the version is not in it, the shard lost that entry, which shows at the latest in
- * the first position of another epoch.
+ * the first position of another epoch. A stopped process keeps its connections open, so a member that says nothing,
+ * though it has to each second, is left for the next one.
  */
 import {
   type BackoffLimits,
@@ -34,8 +35,12 @@ const creditBytes = 1024 * 1024;
 const minCreditBytes = 64 * 1024;
 /** Small grants would cost a message each. */
 const grantBytes = creditBytes / 4;
-/** A member answers an opening at once; one that stays silent is stuck. */
-const firstAnswerMs = 5_000;
+/** A member answers an opening at once, and then says something each second; one that is silent longer is stuck. */
+const silenceMs = 2_500;
+/** Or what it says takes long to travel: then the next silence may last twice as long. */
+const maxSilenceMs = 20_000;
+/** A timer that comes so late finds messages unread, because the application held up the event loop. */
+const lateTimerMs = 250;
 /** A reader wants its feed back soon; a member that has just died is given up after one attempt. */
 const retryLimits: BackoffLimits = { baseMs: 50, maxMs: 2_000 };
 
@@ -87,6 +92,8 @@ export class WatchShard {
   #queuedBytes = 0;
   #owedBytes = 0;
   #failures = 0;
+  #heardMs = 0;
+  #patienceMs = silenceMs;
   readonly #firstReader: number;
   #channel: FeedChannel | undefined;
   #stream: WatchStream | undefined;
@@ -154,12 +161,13 @@ export class WatchShard {
     this.#channel = channel;
     this.#stream = stream;
     this.#owedBytes = 0;
-    this.#cancelTimer = environment.after(firstAnswerMs, () =>
-      this.#fail(stream, new EdisError('unreachable', `${member.node} at ${address} did not answer`)),
-    );
+    this.#heardMs = environment.nowMs();
+    this.#awaitSign(stream, `${member.node} at ${address}`);
     stream.listen({
       onMessage: (response) => {
-        if (this.#stream === stream) this.#onMessage(stream, response);
+        if (this.#stream !== stream) return;
+        this.#heardMs = environment.nowMs();
+        this.#onMessage(stream, response);
       },
       onClose: (error) => this.#fail(stream, error),
     });
@@ -167,6 +175,18 @@ export class WatchShard {
     const { cluster, keyspace, prefix } = scope;
     const from = openingOf(this.#place);
     stream.send({ kind: 'open', shard: this.shard, cluster, keyspace, prefix, from, creditBytes: room });
+  }
+
+  #awaitSign(stream: WatchStream, member: string): void {
+    const { environment } = this.#parts;
+    const dueMs = this.#heardMs + this.#patienceMs;
+    this.#cancelTimer = environment.after(Math.max(0, dueMs - environment.nowMs()), () => {
+      const nowMs = environment.nowMs();
+      if (nowMs - dueMs > lateTimerMs) this.#heardMs = nowMs;
+      if (nowMs < this.#heardMs + this.#patienceMs) return this.#awaitSign(stream, member);
+      this.#patienceMs = Math.min(maxSilenceMs, this.#patienceMs * 2);
+      this.#fail(stream, new EdisError('unreachable', `${member} is silent`));
+    });
   }
 
   /** Living replicas in turn, then the primary, then those that info takes for dead: it may be wrong. */
@@ -187,10 +207,6 @@ export class WatchShard {
 
   #onMessage(stream: WatchStream, response: WatchResponse): void {
     const { kind } = response;
-    if (kind !== 'changes') {
-      this.#cancelTimer?.();
-      this.#cancelTimer = undefined;
-    }
     switch (kind) {
       case 'started':
         this.#failures = 0;
@@ -205,6 +221,7 @@ export class WatchShard {
         this.#push({ kind, bytes: 0, end: this.#place });
         return;
       case 'changes':
+        this.#patienceMs = silenceMs;
         this.#onChanges(stream, response);
         return;
       case 'refused':
