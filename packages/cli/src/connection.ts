@@ -3,13 +3,22 @@ import { EdisError } from '@edis/core';
 import { durationMs, maxTimeoutMs } from './amount.ts';
 import type { CommandContext } from './command.ts';
 import { withAdvice } from './error-advice.ts';
+import { outageAdvice } from './group-advice.ts';
 import type { OptionValues } from './option.ts';
 
 type Work<Result> = (client: Client) => Promise<Result>;
 
 /** Runs one command's calls on a client of its own, in the keyspace that was named. */
 export function withClient<Result>(context: CommandContext, work: Work<Result>, signal?: AbortSignal): Promise<Result> {
-  return withClientOf(context, { keyspace: context.settings.keyspace, signal }, work);
+  return withClientOf(context, { keyspace: context.settings.keyspace, signal }, async (client) => {
+    try {
+      return await work(client);
+    } catch (caught) {
+      const error = EdisError.from(caught);
+      if (error.code !== 'unreachable' && error.code !== 'deadline') throw caught;
+      throw withAdvice(error, outageAdvice(client.topology()));
+    }
+  });
 }
 
 /** The same for commands about the whole cluster, which no keyspace concerns. */

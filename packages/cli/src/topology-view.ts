@@ -23,6 +23,7 @@ export function topologyJson({ topology, reports, waitsFor }: ClusterDescription
       epoch: shard.epoch,
       slots: slotsOf({ topology }, shard.shard),
       quorum: quorumOf(shard.voters.length),
+      configuredSize: shard.configuredSize,
       members: shard.members.map((member) => memberJson(shard, member, reports.get(member.store), host)),
     })),
   };

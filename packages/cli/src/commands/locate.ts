@@ -36,7 +36,9 @@ export const locate: CommandDefinition = {
 
 function showLocation(location: Location): string {
   const { keyspace, strategy, slot, shard, epoch, members } = location;
-  const primary = members.find(({ role }) => role === 'primary')?.node;
+  const primary = members.find(({ role }) => role === 'primary');
+  const name = primary?.node ?? 'nobody';
+  const standing = primary?.alive === false ? ', which is down; `edis topology` says what is waited for' : '';
   const table = formatTable(
     [
       { title: 'NODE', cell: ({ node }) => node },
@@ -53,8 +55,8 @@ function showLocation(location: Location): string {
     `slot      ${slot}: ${slotReason(location)}`,
     `shard     ${shard}, epoch ${epoch}`,
     `reads     ${readReason(location)}`,
-    `strong    ${primary ?? 'nobody'}: the primary alone knows that nothing is newer`,
-    `writes    ${primary ?? 'nobody'}: the primary`,
+    `strong    ${name}: the primary alone knows that nothing is newer`,
+    `writes    ${name}: the primary${standing}`,
     `failover  ${failoverReason(location)}`,
     '',
     table,

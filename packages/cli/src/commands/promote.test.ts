@@ -29,6 +29,13 @@ test('a promotion that does not come about names where to look', async () => {
   expect(stderr.text).toBe('edis: too late; `edis topology` says what s1 waits for\n');
 });
 
+test('a promotion that is refused says what there is', async () => {
+  const client = brokenClient(new EdisError('invalid-argument', 'there is no shard s9'));
+  const { exitCode, stderr } = await runFake(['promote', 's9'], { client });
+  expect(exitCode).toBe(2);
+  expect(stderr.text).toBe('edis: there is no shard s9; the shards are s1\n');
+});
+
 test('promote --unsafe asks nobody without a terminal, and needs --yes there', async () => {
   const { exitCode, client, stderr } = await runFake(['promote', '--unsafe', 's1']);
   expect(exitCode).toBe(2);

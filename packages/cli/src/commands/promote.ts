@@ -1,10 +1,14 @@
 import { createInterface } from 'node:readline';
 import type { Client, PromoteResult } from '@edis/client';
-import { EdisError } from '@edis/core';
+import { EdisError, type ErrorCode } from '@edis/core';
 import type { CommandContext, CommandDefinition } from '../command.ts';
 import { withCluster } from '../connection.ts';
 import { withAdvice } from '../error-advice.ts';
 import { exitCodes } from '../exit-code.ts';
+import { promoteAdvice } from '../group-advice.ts';
+
+/** What info refuses because of what is there. */
+const refusals: readonly ErrorCode[] = ['invalid-argument', 'refused', 'unreachable'];
 
 export const promote: CommandDefinition = {
   name: 'promote',
@@ -52,8 +56,10 @@ async function promoted(
     return await client.promote(shard, { node, unsafe, timeoutMs: settings.timeoutMs });
   } catch (caught) {
     const error = EdisError.from(caught);
-    if (error.code !== 'deadline') throw error;
-    throw withAdvice(error, `\`edis topology\` says what ${shard} waits for`);
+    if (error.code === 'deadline') throw withAdvice(error, `\`edis topology\` says what ${shard} waits for`);
+    // Unsafe, it needs any one that lives, and info says so.
+    if (unsafe || !refusals.includes(error.code)) throw error;
+    throw withAdvice(error, promoteAdvice(client.topology(), shard, node));
   }
 }
 

@@ -2,6 +2,7 @@ import type { ClusterDescription } from '@edis/core';
 import type { CommandDefinition } from '../command.ts';
 import { withCluster } from '../connection.ts';
 import { exitCodes } from '../exit-code.ts';
+import { stuckShards, thinShards } from '../group-advice.ts';
 import { formatTable } from '../table.ts';
 import { isVoting, memberRows, showEndpoints, showLag, showState, slotsOf, topologyJson } from '../topology-view.ts';
 
@@ -25,6 +26,7 @@ function showTopology(description: ClusterDescription, host: string): string {
   const lines = [`cluster ${map.cluster}, revision ${map.revision}`];
   for (const info of map.infos) lines.push(`info ${info.node} at ${showEndpoints(info)}`);
   for (const cause of waitsFor) lines.push(`not complete: ${cause}`);
+  lines.push(...stuckShards(map), ...thinShards(map));
   const table = formatTable(
     [
       { title: 'SHARD', cell: ({ shard }) => shard.shard },

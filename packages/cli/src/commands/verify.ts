@@ -18,10 +18,12 @@ export const verify: CommandDefinition = {
     const { output, settings } = context;
     const chosen = await verifyOptionsOf(options);
     return withCluster(context, async (client) => {
-      const report = await new VerifyRun(client, chosen, context).run();
+      const run = new VerifyRun(client, chosen, context);
+      const report = await run.run();
       if (settings.json) await output.json(reportJson(report));
       else await output.line(showReport(report));
-      return exitCodeOf(verdictOf(report));
+      const verdict = verdictOf(report);
+      return verdict === 'held' && run.leavesKeyspace ? exitCodes.unreachable : exitCodeOf(verdict);
     });
   },
 };

@@ -21,6 +21,7 @@ test('topology --json tells process ids of this host only', async () => {
         epoch: 3,
         slots: 16_384,
         quorum: 1,
+        configuredSize: 1,
         members: [
           {
             node: 'write-shard-1',

@@ -17,6 +17,9 @@ export interface VerifyReport {
   /** The longest time in which no write at all was acknowledged. */
   readonly longestGapMs: number;
   readonly figures: JudgementFigures;
+  readonly acknowledgedWrites: number;
+  /** Whether nodes were to be disturbed. */
+  readonly wantsFaults: boolean;
   readonly faults: readonly Fault[];
   readonly findings: readonly Finding[];
   /** Keys whose order could not be decided, and keys that could not be read at the end. */
@@ -27,13 +30,24 @@ export interface VerifyReport {
 /** `incomplete`: nothing is broken as far as could be judged, but not everything could be. */
 export type Verdict = 'held' | 'violated' | 'incomplete';
 
-export function verdictOf({ findings, undecided, unread, figures }: VerifyReport): Verdict {
+export function verdictOf({ findings, undecided, unread, acknowledgedWrites }: VerifyReport): Verdict {
   if (findings.length > 0) return 'violated';
-  return undecided.length > 0 || unread.length > 0 || figures.operations === figures.failed ? 'incomplete' : 'held';
+  // Where nothing was written, there is nothing that could have been lost.
+  return undecided.length > 0 || unread.length > 0 || acknowledgedWrites === 0 ? 'incomplete' : 'held';
 }
 
 export function reportJson(report: VerifyReport) {
-  const { figures, faults, findings, longestGapMs, durationMs, maxStalenessMs, ...rest } = report;
+  const {
+    figures,
+    faults,
+    findings,
+    longestGapMs,
+    durationMs,
+    maxStalenessMs,
+    acknowledgedWrites: _,
+    wantsFaults: __,
+    ...rest
+  } = report;
   return {
     verdict: verdictOf(report),
     ...rest,
@@ -81,6 +95,10 @@ export function showReport(report: VerifyReport): string {
   if (report.faults.length > 0) {
     lines.push(`          the longest time without an acknowledged write was ${Math.round(report.longestGapMs)} ms`);
   }
+  if (report.wantsFaults && report.faults.length === 0) {
+    lines.push('no node was disturbed: none that may be runs on this machine and has another member beside it');
+  }
+  if (report.acknowledgedWrites === 0) lines.push('no write was acknowledged');
   if (undecided.length > 0) lines.push(`not decided within the limit: ${undecided.length} keys`);
   if (unread.length > 0) lines.push(`not readable at the end: ${unread.length} keys`);
   for (const finding of findings.slice(0, maxShown)) lines.push('', ...showFinding(finding));

@@ -3,7 +3,7 @@
  * and what they saw is judged. Rounds keep memory bounded however long the whole takes; as each has fresh keys, nothing
  * that is still under way in one can be seen in the next.
  */
-import { setImmediate } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import {
   type FinalRecord,
   HistoryRecorder,
@@ -22,6 +22,8 @@ import { EdisError } from '@edis/core';
 const maxOperations = 50_000;
 /** So often callers let timers run, however quick the answers are. */
 const operationsPerTurn = 64;
+/** Between two tries to read a key at the end. */
+const finalPauseMs = 100;
 
 export interface RoundOptions {
   readonly workload: WorkloadOptions;
@@ -39,6 +41,8 @@ export interface RoundOptions {
   readonly dumps: () => Promise<MemberDump[]>;
   /** Gives up reading the keys of a shard that does not come back. */
   readonly finalReadMs: number;
+  /** Nobody waits for the verdict any more. */
+  readonly isUrgent: () => boolean;
 }
 
 export interface RoundResult {
@@ -78,7 +82,7 @@ async function readFinal(
   reader: SessionCalls,
   recorder: HistoryRecorder,
   final: Map<string, FinalRecord | undefined>,
-  { cluster, nowMs, finalReadMs }: RoundOptions,
+  { cluster, nowMs, finalReadMs, isUrgent }: RoundOptions,
 ): Promise<void> {
   const planned = {
     key,
@@ -91,11 +95,14 @@ async function readFinal(
   const giveUpMs = nowMs() + finalReadMs;
   do {
     const { ending } = await recorder.record(planned, () => perform(reader, planned, cluster));
-    if (ending.status !== 'ok') continue;
+    if (ending.status !== 'ok') {
+      await delay(finalPauseMs);
+      continue;
+    }
     const { answer } = ending;
     if (answer.kind === 'absent') final.set(key, undefined);
     else if (answer.kind === 'found') final.set(key, { value: answer.value, version: answer.version ?? 0 });
     else throw new EdisError('internal', `a read was answered with ${answer.kind}`);
     return;
-  } while (nowMs() < giveUpMs);
+  } while (nowMs() < giveUpMs && !isUrgent());
 }

@@ -1,17 +1,19 @@
 /**
  * One run of `edis verify`: a keyspace of its own, rounds of work and judgement, a verdict.
  *
- * Guarantees: the keyspace is dropped and every paused node goes on, however the run ends; if the drop fails, the
- * message has the command that does it. The first signal ends the run early with the verdict on what was done.
+ * Guarantees: the keyspace is dropped and every paused node goes on, however the run ends; if the drop fails, or a
+ * signal cuts it short, the message has the command that does it. Only SIGKILL leaves it without a word; then the next
+ * run names it.
  */
 import { randomBytes } from 'node:crypto';
-import { createWriteStream, type WriteStream } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { addFigures, type Finding, type JudgementFigures, type MemberDump, Random } from '@edis/checker';
 import type { Client } from '@edis/client';
 import { type Ack, EdisError } from '@edis/core';
 import type { CommandContext } from '../command.ts';
 import { FaultMaker } from './fault-maker.ts';
+import { HistoryFile } from './history-file.ts';
+import { RunEnding } from './run-ending.ts';
 import type { VerifyOptions } from './verify-options.ts';
 import { showVerifyProgress, type VerifyProgress } from './verify-progress.ts';
 import type { VerifyReport } from './verify-report.ts';
@@ -24,6 +26,8 @@ const maxStalenessMs = 500;
 const keysPerSum = 4;
 /** For dropping and for the last reads: longer than any failover. */
 const patienceMs = 30_000;
+/** For dropping when somebody asked twice to end. */
+const urgentMs = 5000;
 /** For members to catch up at the end. */
 const levelMs = 5000;
 const levelPollMs = 100;
@@ -37,10 +41,11 @@ export class VerifyRun {
   readonly #undecided: string[] = [];
   readonly #unread: string[] = [];
   #figures: JudgementFigures | undefined;
-  #interrupted = false;
-  /** Asked twice: what only makes the verdict fuller is left out. */
-  #hurries = false;
+  readonly #ending: RunEnding;
+  #faults: FaultMaker | undefined;
+  #leavesKeyspace = false;
   #operations = 0;
+  #acknowledgedWrites = 0;
   #recorded = 0;
   #lastWriteMs = 0;
   #longestGapMs = 0;
@@ -49,28 +54,40 @@ export class VerifyRun {
     this.#client = client;
     this.#options = options;
     this.#context = context;
+    this.#ending = new RunEnding((line) => context.output.note(line));
   }
 
   async run(): Promise<VerifyReport> {
     const name = `${keyspacePrefix}${randomBytes(6).toString('hex')}`;
-    const stopListening = this.#context.onSignal(() => this.#interrupt());
+    const stopListening = this.#context.onSignal(() => this.#ending.onSignal());
     try {
       await this.#noteLeftovers();
-      await this.#client.createKeyspace(name, { indexedFields: [] });
+      await this.#create(name);
       try {
-        return await this.#verify(name);
+        return await this.#ending.unlessGivenUp(this.#verify(name), 'ended without a verdict');
       } finally {
-        await this.#drop(name);
+        await this.#faults?.end();
+        await this.#drop(name, this.#ending.isUrgent ? urgentMs : patienceMs);
       }
     } finally {
       stopListening();
     }
   }
 
-  #interrupt(): void {
-    if (this.#interrupted) this.#hurries = true;
-    else this.#context.output.note('edis: ending; the verdict on what was done follows');
-    this.#interrupted = true;
+  /** Whether the keyspace could not be dropped. */
+  get leavesKeyspace(): boolean {
+    return this.#leavesKeyspace;
+  }
+
+  /** Without an answer nobody knows whether it is there. */
+  async #create(name: string): Promise<void> {
+    try {
+      await this.#client.createKeyspace(name, { indexedFields: [] });
+    } catch (caught) {
+      const { code, outcomeUnknown } = EdisError.from(caught);
+      if (outcomeUnknown || code === 'deadline' || code === 'unreachable') await this.#drop(name, urgentMs);
+      throw caught;
+    }
   }
 
   /** A run that was killed could not clean up. */
@@ -81,19 +98,14 @@ export class VerifyRun {
     }
   }
 
-  async #drop(name: string): Promise<void> {
+  /** Never rejects: a failure does not hide the verdict, or why there is none. */
+  async #drop(name: string, timeoutMs: number): Promise<void> {
     try {
-      await this.#client.dropKeyspace(name, { timeoutMs: patienceMs });
+      await this.#ending.unlessGivenUp(this.#client.dropKeyspace(name, { timeoutMs }), 'nobody waited for it');
     } catch (caught) {
-      const { code, message } = EdisError.from(caught);
-      const command = `edis keyspace drop ${name} --yes`;
-      throw new EdisError(
-        code,
-        `the keyspace of the verification is still there (${message}); remove it with ${command}`,
-        {
-          cause: caught,
-        },
-      );
+      this.#leavesKeyspace = true;
+      const left = `the keyspace of the verification may be still there (${EdisError.from(caught).message})`;
+      this.#context.output.note(`edis: ${left}; remove it with edis keyspace drop ${name} --yes`);
     }
   }
 
@@ -104,23 +116,9 @@ export class VerifyRun {
     if (options.kills && ack !== 'quorum') {
       throw new EdisError('no-quorum', 'verify --kill needs a cluster that acknowledges quorum writes');
     }
-    const random = new Random(options.seed);
-    const faults = new FaultMaker(
-      {
-        pauses: options.pauses,
-        kills: options.kills,
-        durationMs: options.durationMs,
-        sparesPrimaries: ack !== 'quorum',
-      },
-      {
-        random,
-        nowMs: this.#nowMs,
-        describe: () => this.#client.describe({ timeoutMs: 1000 }),
-        hostIdentity: () => context.hostIdentity(),
-        signalProcess: (pid, signal) => context.signalProcess(pid, signal),
-      },
-    );
-    const file = options.historyFile === undefined ? undefined : await openFile(options.historyFile);
+    const faults = this.#newFaults(ack);
+    const { historyFile } = options;
+    const file = historyFile === undefined ? undefined : await HistoryFile.open(historyFile);
     const progress = showVerifyProgress(process.stderr, options.durationMs, context);
     const startMs = this.#nowMs();
     this.#lastWriteMs = startMs;
@@ -134,13 +132,30 @@ export class VerifyRun {
     } finally {
       await faults.end();
       progress.end();
-      file?.end();
+      const failure = await file?.end();
+      if (failure !== undefined) context.output.note(`edis: ${historyFile} is not complete: ${failure.message}`);
     }
     return this.#report(ack, rounds, this.#nowMs() - startMs, faults);
   }
 
+  #newFaults(ack: Ack): FaultMaker {
+    const { pauses, kills, durationMs, seed } = this.#options;
+    const context = this.#context;
+    this.#faults = new FaultMaker(
+      { pauses, kills, durationMs, sparesPrimaries: ack !== 'quorum' },
+      {
+        random: new Random(seed),
+        nowMs: this.#nowMs,
+        describe: () => this.#client.describe({ timeoutMs: 1000 }),
+        hostIdentity: () => context.hostIdentity(),
+        signalProcess: (pid, signal) => context.signalProcess(pid, signal),
+      },
+    );
+    return this.#faults;
+  }
+
   #goesOn(startMs: number): boolean {
-    return !this.#interrupted && this.#nowMs() - startMs < this.#options.durationMs;
+    return !this.#ending.isAsked && this.#nowMs() - startMs < this.#options.durationMs;
   }
 
   async #round(
@@ -149,7 +164,7 @@ export class VerifyRun {
     ack: Ack,
     startMs: number,
     faults: FaultMaker,
-    file: WriteStream | undefined,
+    file: HistoryFile | undefined,
     progress: VerifyProgress,
   ): Promise<void> {
     const { seed, keys, callers } = this.#options;
@@ -174,7 +189,10 @@ export class VerifyRun {
       goesOn: () => this.#goesOn(startMs) && this.#nowMs() < roundEndMs,
       onOperation: (acknowledgedWrite) => {
         this.#operations += 1;
-        if (acknowledgedWrite) this.#noteGap();
+        if (acknowledgedWrite) {
+          this.#acknowledgedWrites += 1;
+          this.#noteGap();
+        }
         progress.update(this.#nowMs() - startMs, this.#operations, this.#findings.length);
       },
       write: (line) => file?.write(line),
@@ -185,6 +203,7 @@ export class VerifyRun {
       },
       dumps: () => this.#dumps(this.#goesOn(startMs) ? 0 : levelMs),
       finalReadMs: patienceMs,
+      isUrgent: () => this.#ending.isUrgent,
     });
     this.#recorded += recorded;
     this.#findings.push(...judgement.findings);
@@ -228,7 +247,7 @@ export class VerifyRun {
         return isFolded ? [{ shard, node, applied: stats.lastEntry, contentHash: String(stats.contentHash) }] : [];
       });
       const areLevel = [...places.values()].every(({ size }) => size === 1);
-      if (areLevel || this.#hurries || this.#nowMs() >= giveUpMs) return dumps;
+      if (areLevel || this.#ending.isUrgent || this.#nowMs() >= giveUpMs) return dumps;
       await delay(levelPollMs);
     }
   }
@@ -237,7 +256,7 @@ export class VerifyRun {
     const { seed, callers, keys } = this.#options;
     if (this.#figures === undefined) throw new EdisError('internal', 'a verification has at least one round');
     return {
-      interrupted: this.#interrupted,
+      interrupted: this.#ending.isAsked,
       seed,
       ack,
       callers,
@@ -246,6 +265,8 @@ export class VerifyRun {
       durationMs,
       maxStalenessMs,
       longestGapMs: this.#longestGapMs,
+      acknowledgedWrites: this.#acknowledgedWrites,
+      wantsFaults: this.#options.pauses || this.#options.kills,
       figures: this.#figures,
       faults,
       findings: this.#findings,
@@ -253,15 +274,4 @@ export class VerifyRun {
       unread: this.#unread,
     };
   }
-}
-
-async function openFile(path: string): Promise<WriteStream> {
-  const file = createWriteStream(path);
-  await new Promise<void>((resolve, reject) => {
-    file.once('open', () => resolve());
-    file.once('error', (error) => {
-      reject(new EdisError('usage', `--history: ${path} cannot be written: ${error.message}`, { cause: error }));
-    });
-  });
-  return file;
 }

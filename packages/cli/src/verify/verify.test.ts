@@ -89,17 +89,64 @@ test('one primary is killed, and only if that is meant', async () => {
   expect(stdout.text).toMatch(/at 0\.\d s write-shard-1 of s1 was killed/);
 });
 
-test('a keyspace that cannot be dropped is named with the command that does it', async () => {
+test('a second signal ends it without a verdict, and no keyspace is left', async () => {
+  class SilentClient extends FakeClient {
+    override stats(): Promise<never> {
+      return new Promise(() => {});
+    }
+  }
+  const fake = fakeWorld({ client: new SilentClient() });
+  setTimeout(() => fake.signal(), 50);
+  setTimeout(() => fake.signal(), 150);
+  expect(await runCli(verify(3_600_000, '--json'), fake.world)).toBe(3);
+  expect(fake.stdout.text).toBe('');
+  expect(fake.stderr.text).toContain('ended without a verdict');
+  expect(keyspaceOf(fake.client).dropped).toBe(true);
+});
+
+test('a signal while it cleans up says what is left', async () => {
+  class StuckClient extends FakeClient {
+    override dropKeyspace(): Promise<boolean> {
+      return new Promise(() => {});
+    }
+  }
+  const fake = fakeWorld({ client: new StuckClient() });
+  for (const afterMs of [30, 200]) setTimeout(() => fake.signal(), afterMs);
+  expect(await runCli(verify(3_600_000), fake.world)).toBe(3);
+  expect(fake.stdout.text).toMatch(/^held: /);
+  expect(fake.stderr.text).toMatch(/still there .*; remove it with edis keyspace drop edis-verify-\w+ --yes/);
+});
+
+test('a keyspace that cannot be dropped is named with the command for it, and the verdict is not lost', async () => {
   class StubbornClient extends FakeClient {
     override dropKeyspace(): Promise<boolean> {
       return Promise.reject(new EdisError('unreachable', 'nobody answers'));
     }
   }
-  const { exitCode, stderr } = await runFake(verify(50), { client: new StubbornClient() });
+  const { exitCode, stdout, stderr } = await runFake(verify(50), { client: new StubbornClient() });
   expect(exitCode).toBe(3);
+  expect(stdout.text).toMatch(/^held: /);
   expect(stderr.text).toMatch(
     /still there \(nobody answers\); remove it with edis keyspace drop edis-verify-\w+ --yes/,
   );
+});
+
+test('a keyspace whose making was not answered is dropped all the same', async () => {
+  class LateClient extends FakeClient {
+    override async createKeyspace(...rest: Parameters<FakeClient['createKeyspace']>): Promise<never> {
+      await super.createKeyspace(...rest);
+      throw new EdisError('deadline', 'no answer in time');
+    }
+  }
+  const { exitCode, client, stderr } = await runFake(verify(50), { client: new LateClient() });
+  expect(exitCode).toBe(3);
+  expect(stderr.text).toContain('no answer in time');
+  expect(keyspaceOf(client).dropped).toBe(true);
+});
+
+test('nodes of other machines are left alone, and that is said', async () => {
+  const { stdout } = await runFake(verify(200, '--pause'), { world: { hostIdentity: async () => 'nowhere' } });
+  expect(stdout.text).toMatch(/no node was disturbed/);
 });
 
 test('--history keeps every operation', async () => {
