@@ -33,7 +33,11 @@ describe('an acknowledged write', () => {
 
   test('of disk may stand in a receipt, one of quorum may not', () => {
     expect(faultsOf({ value: 'a', version: 1 }, [quorum, disk], { losses })).toEqual([]);
-    expect(faultsOf({ value: 'a', version: 1 }, [quorum, { ...disk, ack: 'quorum' }], { losses })).toHaveLength(1);
+    const lost: SampleOperation = { ...disk, ack: 'quorum' };
+    const inReceipt = expect.stringMatching(/#2 was acknowledged \(quorum\) with version 2, and stands in a receipt/);
+    expect(faultsOf({ value: 'a', version: 1 }, [quorum, lost], { losses })).toContainEqual(inReceipt);
+    const newer: SampleOperation = { call: put('c'), at: [4, 5], answer: written(3), ack: 'disk' };
+    expect(faultsOf({ value: 'c', version: 3 }, [quorum, lost, newer], { losses })).toEqual([inReceipt]);
   });
 
   test('of memory is not held to, unless that is asked for', () => {

@@ -52,10 +52,17 @@ export function checkDurability(
     const kept = owed.filter((one) => one.ack === 'quorum' || !lost.concerns(one));
     writeCount += owed.length;
     receiptedCount += owed.filter((one) => lost.concerns(one)).length;
+    findings.push(...owed.filter((one) => one.ack === 'quorum' && lost.concerns(one)).map(receiptedQuorum));
     const finding = judgeNewest(kept.at(-1), record, changes) ?? judgeOrigin(key, record, operations, changes);
     if (finding !== undefined) findings.push(finding);
   }
   return { findings, writeCount, receiptedCount };
+}
+
+/** What a quorum had is in no log that is cut: not even when something newer has replaced it since. */
+function receiptedQuorum(one: Answered): Finding {
+  const message = `#${one.id} was acknowledged (quorum) with version ${changedVersion(one)}, and stands in a receipt`;
+  return { rule: 'durable', key: one.key, message, evidence: [one] };
 }
 
 /** Versions rise with each write, so the newest one that is owed speaks for all before it. */

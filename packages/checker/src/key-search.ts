@@ -9,19 +9,26 @@
  * short without losing an order:
  * - an operation that changes nothing and fits is placed at once: it would fit nowhere better;
  * - writes of known versions come in the order of their versions, and once the record has had a higher version than an
- *   operation speaks of, there is no place for that operation any more;
+ *   operation speaks of, there is no place for that operation any more (both unless a loss brings lower ones back);
  * - a write of unknown outcome is placed only where the next operation looks at the record: otherwise its effect is
  *   seen by nobody, and it may as well come later or never. Several that cannot be told apart come in the order of
  *   their calls.
  *
  * What is remembered is short even for long histories: the first operation that is not placed, and those placed behind
- * it, of which there are no more than callers.
+ * it, of which there are no more than callers. Optional items are looked at only where no required one leads on: there
+ * may be thousands of them on a busy key.
+ *
+ * A step is one look at one item, so that the limit bounds the time whatever the history is like; memory is bounded
+ * too.
  */
 import type { HistoryOperation } from './history.ts';
 import type { KeyTimeline, TimelineItem } from './key-timeline.ts';
 import { stepItem } from './key-timeline.ts';
+import { OptionalItems } from './optional-items.ts';
 import type { RegisterRecord, RegisterState } from './register.ts';
 import { emptyRegister } from './register.ts';
+import { hasAll, withOne } from './sorted-indexes.ts';
+import { Takings } from './takings.ts';
 
 export type KeyVerdict =
   | { readonly kind: 'held'; readonly steps: number }
@@ -45,8 +52,10 @@ interface SearchNode {
   readonly state: RegisterState;
   /** The last item is of unknown outcome: the next one must tell the state from this one before it. */
   readonly unseenSince: RegisterState | undefined;
-  readonly moves: readonly Move[];
+  moves: readonly Move[];
   nextMove: number;
+  /** Whether optional items are still to be looked at when the moves are used up. */
+  hasOptional: boolean;
 }
 
 interface Move {
@@ -55,43 +64,60 @@ interface Move {
   readonly state: RegisterState;
 }
 
+interface Write {
+  readonly version: number;
+  readonly move: Move;
+}
+
 interface Obstruction {
   readonly item: TimelineItem;
   readonly records: Map<string, RegisterRecord | undefined>;
 }
 
+/** Required items that may come next, and the first return among them. */
+interface Opening {
+  readonly indexes: readonly number[];
+  readonly limitMs: number;
+}
+
 /** Different records that are shown with a violation. */
 const maxRecords = 8;
+/** Of what is remembered: some hundred MB. */
+const maxRememberedCharacters = 100_000_000;
 
 export class KeySearch {
   readonly #required: readonly TimelineItem[];
-  readonly #optional: readonly TimelineItem[];
+  readonly #optional: OptionalItems;
+  readonly #takings: Takings;
   readonly #maxSteps: number;
   /** Give an order up as soon as some operation has no place in it. A loss brings lower versions back. */
   readonly #foresees: boolean;
   /** What was reached, and with which optional items: with fewer of them, more was left to try. */
   readonly #seen = new Map<string, (readonly number[])[]>();
+  #remembered = 0;
+  #steps = 0;
   #furthest: Obstruction | undefined;
 
   constructor({ required, optional }: KeyTimeline, maxSteps: number) {
     this.#required = required;
-    this.#optional = optional;
+    this.#optional = new OptionalItems(optional);
+    this.#takings = new Takings(required, optional);
     this.#maxSteps = maxSteps;
-    this.#foresees = [...required, ...optional].every(({ loss }) => loss === undefined);
+    this.#foresees = this.#takings.isEmpty;
   }
 
   run(): KeyVerdict {
-    let steps = 0;
     const path: SearchNode[] = [];
     let node = this.#enter({ first: 0, ahead: [], chosen: [], state: emptyRegister, unseenSince: undefined });
     for (;;) {
-      steps += 1;
-      if (node.first === this.#required.length) return { kind: 'held', steps };
-      if (steps > this.#maxSteps) return { kind: 'undecided', steps };
+      if (node.first === this.#required.length) return { kind: 'held', steps: this.#steps };
+      if (this.#steps > this.#maxSteps || this.#remembered > maxRememberedCharacters) {
+        return { kind: 'undecided', steps: this.#steps };
+      }
       const next = this.#advance(node);
       if (next === undefined) {
         const back = path.pop();
-        if (back === undefined) return this.#violation(steps);
+        if (back === undefined) return this.#violation();
         node = back;
       } else {
         path.push(node);
@@ -100,22 +126,30 @@ export class KeySearch {
     }
   }
 
-  #violation(steps: number): KeyVerdict {
-    const blocked = this.#furthest?.item.source;
-    // Only an operation can be blocked: a loss fits wherever its writes are placed.
+  #violation(): KeyVerdict {
+    const steps = this.#steps;
+    const item = this.#furthest?.item;
+    // A loss fits wherever its writes are placed: one of them is what came too late.
+    const late = this.#required.findLast(({ takenBy }) => item?.loss !== undefined && takenBy.includes(item.loss));
+    const blocked = item?.source ?? late?.source;
     if (blocked === undefined) return { kind: 'undecided', steps };
     return { kind: 'violated', steps, blocked, records: [...(this.#furthest?.records.values() ?? [])] };
   }
 
   #advance(node: SearchNode): SearchNode | undefined {
-    for (; node.nextMove < node.moves.length; ) {
+    for (;;) {
       const move = node.moves[node.nextMove];
+      if (move === undefined) {
+        if (!node.hasOptional) return undefined;
+        node.hasOptional = false;
+        node.nextMove = 0;
+        node.moves = this.#optionalMoves(node);
+        continue;
+      }
       node.nextMove += 1;
-      if (move === undefined) continue;
       const place = this.#place(node, move);
       if (!this.#isKnown(place)) return this.#enter(place);
     }
-    return undefined;
   }
 
   /** Whether as much was reached before with no more of the optional items; notes it if not. */
@@ -125,83 +159,56 @@ export class KeySearch {
     const known = this.#seen.get(memory);
     if (known === undefined) {
       this.#seen.set(memory, [chosen]);
+      this.#remembered += memory.length;
       return false;
     }
-    if (known.some((fewer) => fewer.every((index) => chosen.includes(index)))) return true;
+    for (const fewer of known) {
+      this.#steps += fewer.length;
+      if (hasAll(chosen, fewer)) return true;
+    }
     known.push(chosen);
+    this.#remembered += chosen.length;
     return false;
   }
 
   #place({ first, ahead, chosen, state: before }: SearchNode, { index, optional, state }: Move): Place {
     if (optional) {
-      const isLoss = this.#optional[index]?.step === undefined;
-      return { first, ahead, chosen: insert(chosen, index), state, unseenSince: isLoss ? undefined : before };
+      const isLoss = this.#optional.items[index]?.step === undefined;
+      return { first, ahead, chosen: withOne(chosen, index), state, unseenSince: isLoss ? undefined : before };
     }
     const unseenSince = undefined;
-    if (index !== first) return { first, ahead: insert(ahead, index), chosen, state, unseenSince };
+    if (index !== first) return { first, ahead: withOne(ahead, index), chosen, state, unseenSince };
     let next = first + 1;
     let passed = 0;
     for (; ahead[passed] === next; passed += 1) next += 1;
     return { first: next, ahead: ahead.slice(passed), chosen, state, unseenSince };
   }
 
+  /** With what may come next, the most promising first. */
   #enter(place: Place): SearchNode {
-    return { ...place, moves: this.#movesFrom(place), nextMove: 0 };
-  }
-
-  /** What may come next, the most promising first. */
-  #movesFrom(place: Place): Move[] {
-    const { indexes, limitMs } = this.#open(place);
-    if (this.#foresees && indexes.some((index) => this.#isTooLate(index, place.state))) return [];
+    const { indexes } = this.#open(place);
+    const closed: SearchNode = { ...place, moves: [], nextMove: 0, hasOptional: false };
+    if (this.#foresees && indexes.some((index) => this.#isTooLate(index, place.state))) return closed;
     const moves: Move[] = [];
-    let lowest: Move | undefined;
-    let lowestVersion = Number.POSITIVE_INFINITY;
+    const writes: Write[] = [];
     for (const index of indexes) {
       const item = this.#required[index];
-      if (item === undefined || !this.#isDue(place, item)) continue;
-      const state = this.#step(place, item);
+      if (item === undefined || !this.#takings.isDue(place, item)) continue;
+      const { writtenVersion: version } = item;
+      const isLater = version !== undefined && version > (writes[0]?.version ?? Number.POSITIVE_INFINITY);
+      // In the order of versions there is one that can be next, unless a loss brings lower versions back.
+      if (isLater && this.#foresees) continue;
+      const state = stepFrom(place, item);
       if (state === undefined) continue;
       const move: Move = { index, optional: false, state };
-      if (item.isPure && state === place.state) return [move];
-      const { writtenVersion: version } = item;
-      if (version === undefined) {
-        moves.push(move);
-      } else if (version < lowestVersion) {
-        lowestVersion = version;
-        lowest = move;
-      }
+      if (item.isPure && state === place.state) return { ...closed, moves: [move] };
+      if (version === undefined) moves.push(move);
+      else if (this.#foresees) writes[0] = { version, move };
+      else writes.push({ version, move });
     }
-    if (lowest !== undefined) moves.unshift(lowest);
-    return [...moves, ...this.#optionalMoves(place, indexes, limitMs)];
-  }
-
-  /** Tells of writes whether one of the items that may come next can see them. */
-  #whoIsSeen({ chosen, state }: Place, indexes: readonly number[], limitMs: number): (item: TimelineItem) => boolean {
-    const values = new Set<string>();
-    let something = false;
-    const note = ({ sight }: TimelineItem) => {
-      if (typeof sight === 'object') values.add(sight.value);
-      else if (sight === 'something') something = true;
-      else if (sight === 'presence' && state.record === undefined) something = true;
-    };
-    for (const index of indexes) {
-      const item = this.#required[index];
-      if (item !== undefined) note(item);
-    }
-    for (const [index, item] of this.#optional.entries()) {
-      if (something || item.callMs > limitMs) break;
-      if (!chosen.includes(index)) note(item);
-    }
-    return ({ leaves }) => something || leaves === undefined || values.has(leaves);
-  }
-
-  /** Undefined: the item cannot come here, or an unknown one before it has made no difference to it. */
-  #step({ state, unseenSince }: Place, item: TimelineItem): RegisterState | undefined {
-    if (unseenSince !== undefined && item.isBlind) return undefined;
-    const next = stepItem(state, item);
-    if (next === undefined || unseenSince === undefined) return next;
-    const without = stepItem(unseenSince, item);
-    return without !== undefined && stateKey(without) === stateKey(next) ? undefined : next;
+    writes.sort((left, right) => left.version - right.version);
+    moves.unshift(...writes.map(({ move }) => move));
+    return { ...place, moves, nextMove: 0, hasOptional: this.#optional.items.length > 0 };
   }
 
   #isTooLate(index: number, { floor }: RegisterState): boolean {
@@ -209,29 +216,33 @@ export class KeySearch {
     return latest !== undefined && floor > latest;
   }
 
-  #optionalMoves(place: Place, indexes: readonly number[], limitMs: number): Move[] {
+  #optionalMoves(place: Place): Move[] {
+    const opening = this.#open(place);
+    const open = opening.indexes.flatMap((index) => this.#required[index] ?? []);
+    const { indexes, values, looks } = this.#optional.candidates(place, open, opening.limitMs);
+    this.#steps += looks;
+    // What leads at once to a record that somebody speaks of comes first; the others may be needed elsewhere.
     const moves: Move[] = [];
-    if (this.#optional.length === 0) return moves;
-    const tried = new Set<string>();
-    const isSeen = this.#whoIsSeen(place, indexes, limitMs);
-    for (const [index, item] of this.#optional.entries()) {
-      if (item.callMs > limitMs) break;
-      if (place.chosen.includes(index) || tried.has(item.likeness)) continue;
-      tried.add(item.likeness);
-      if (!isSeen(item) || !this.#isDue(place, item)) continue;
-      const state = this.#step(place, item);
-      if (state !== undefined) moves.push({ index, optional: true, state });
+    const detours: Move[] = [];
+    for (const index of indexes) {
+      const item = this.#optional.items[index];
+      if (item === undefined || !this.#takings.isDue(place, item)) continue;
+      const state = stepFrom(place, item);
+      if (state === undefined) continue;
+      const isSpokenOf = state.record !== undefined && values.has(state.record.value);
+      (isSpokenOf ? moves : detours).push({ index, optional: true, state });
     }
-    return moves;
+    return [...moves, ...detours];
   }
 
-  /** Required items that may come next: called before the first of those that are left returned. */
-  #open({ first, ahead, state }: Place): { readonly indexes: number[]; readonly limitMs: number } {
+  /** Called before the first of those that are left returned. */
+  #open({ first, ahead, state }: Place): Opening {
     const indexes: number[] = [];
     let limitMs = Number.POSITIVE_INFINITY;
     let blocking: TimelineItem | undefined;
     let passed = 0;
     for (let index = first; index < this.#required.length; index += 1) {
+      this.#steps += 1;
       if (ahead[passed] === index) {
         passed += 1;
         continue;
@@ -257,29 +268,17 @@ export class KeySearch {
     if (this.#furthest.item !== item || records.size >= maxRecords) return;
     records.set(record === undefined ? '' : `${record.version ?? '?'} ${record.value}`, record);
   }
-
-  /** A loss comes when all that it takes away is there; nothing that it takes away comes after it. */
-  #isDue(place: Place, item: TimelineItem): boolean {
-    if (item.loss === undefined) return true;
-    const isPlaced = (index: number) => index < place.first || place.ahead.includes(index);
-    if (item.step !== undefined) {
-      const isGone = (other: TimelineItem) => other.step === undefined && other.loss === item.loss;
-      return !(
-        this.#required.some((other, index) => isGone(other) && isPlaced(index)) ||
-        this.#optional.some((other, index) => isGone(other) && place.chosen.includes(index))
-      );
-    }
-    return this.#required.every(
-      (other, index) => other.step === undefined || other.loss !== item.loss || isPlaced(index),
-    );
-  }
 }
 
-type Place = Omit<SearchNode, 'moves' | 'nextMove'>;
+type Place = Omit<SearchNode, 'moves' | 'nextMove' | 'hasOptional'>;
 
-function insert(ascending: readonly number[], added: number): number[] {
-  const place = ascending.findIndex((one) => one > added);
-  return place < 0 ? [...ascending, added] : ascending.toSpliced(place, 0, added);
+/** Undefined: the item cannot come here, or an unknown one before it has made no difference to it. */
+function stepFrom({ state, unseenSince }: Place, item: TimelineItem): RegisterState | undefined {
+  if (unseenSince !== undefined && item.isBlind) return undefined;
+  const next = stepItem(state, item);
+  if (next === undefined || unseenSince === undefined) return next;
+  const without = stepItem(unseenSince, item);
+  return without !== undefined && stateKey(without) === stateKey(next) ? undefined : next;
 }
 
 /** States are shared between many places of a search. */
@@ -293,9 +292,7 @@ function stateKey(state: RegisterState): string {
     record?.value,
     record?.version,
     floor,
-    kept?.record?.value,
-    kept?.record?.version,
-    kept?.floor,
+    kept.map((one) => [one.record?.value, one.record?.version, one.floor, one.losses]),
   ]);
   stateKeys.set(state, text);
   return text;

@@ -2,12 +2,13 @@
  * The operations of one key as the search wants them: those that must be placed, in the order of their calls, and apart
  * from them those that may be. Losses are operations too: they bring back what was before the lost writes.
  */
-import type { Answer, HistoryOperation } from './history.ts';
-import { hasChanged, isAnswered, isRead, versionOf } from './history.ts';
+import type { Answer, Call, HistoryOperation } from './history.ts';
+import { hasChanged, isAnswered, isRead, isRemoval, versionOf } from './history.ts';
 import type { Loss, LostWrite } from './loss.ts';
 import type { RegisterState, RegisterStep } from './register.ts';
 import { loseWrites, stepRegister } from './register.ts';
-import { type Sight, sightOf, valuesByVersion } from './sight.ts';
+import { findSeenWrites, type SeenWrite } from './seen-writes.ts';
+import { type Leaves, type Sight, seesAbsence, sightOf, valuesByVersion } from './sight.ts';
 
 export interface TimelineItem {
   /** Undefined: a loss, or a lost write that no operation answers for. */
@@ -25,16 +26,20 @@ export interface TimelineItem {
   readonly writtenVersion: number | undefined;
   /** What it sees of a write before it. */
   readonly sight: Sight;
-  /** Of a write that leaves a record of that value, whatever was there. */
-  readonly leaves: string | undefined;
-  /** What the record is afterwards, as some answer tells; undefined: none does. */
+  /** Whether it sees that there is no record. */
+  readonly seesAbsence: boolean;
+  /** What is there after it, whatever was there before. */
+  readonly leaves: Leaves;
+  /** What the record of the version that it names is, as some answer tells; undefined: none does. */
   readonly toldValue: string | undefined;
   /** It cannot come when the record has had a higher version; undefined: that is not known. */
   readonly latestFloor: number | undefined;
   /** Equal for optional items that cannot be told apart. */
   readonly likeness: string;
-  /** Number of the loss that it is, or that takes it away. */
+  /** Number of the loss that it is. */
   readonly loss: number | undefined;
+  /** Of a write: the losses of which each takes it away; the first of them does. */
+  readonly takenBy: readonly number[];
 }
 
 export interface KeyTimeline {
@@ -46,27 +51,33 @@ export interface KeyTimeline {
 
 /** @param operations all of one key */
 export function timelineOf(key: string, operations: readonly HistoryOperation[], losses: readonly Loss[]): KeyTimeline {
-  const lossOfVersion = new Map<number, number>();
+  const lossesOf = new Map<number, number[]>();
   const ghosts = new Map<number, LostWrite>();
   for (const [loss, { writes }] of losses.entries()) {
     for (const write of writes) {
       if (write.key !== key) continue;
-      lossOfVersion.set(write.version, loss);
+      lossesOf.set(write.version, [...(lossesOf.get(write.version) ?? []), loss]);
       ghosts.set(write.version, write);
     }
   }
   const items: TimelineItem[] = [];
   const values = valuesByVersion(operations);
-  for (const operation of operations) {
-    if (operation.ending.status === 'failed' || (isRead(operation) && !isAnswered(operation))) continue;
+  const seen = findSeenWrites(operations);
+  for (const source of operations) {
+    if (source.ending.status === 'failed' || (isRead(source) && !isAnswered(source))) continue;
+    const operation = withoutDoubt(source, seen.get(source), lossesOf);
     const version = isAnswered(operation) && hasChanged(operation) ? versionOf(operation.ending.answer) : undefined;
     if (version !== undefined) ghosts.delete(version);
-    const loss = version === undefined ? undefined : lossOfVersion.get(version);
-    const toldValue = version === undefined ? undefined : values.get(version);
-    items.push({ ...operationItem(operation, loss), sight: sightOf(operation, values), toldValue });
+    const takenBy = (version === undefined ? undefined : lossesOf.get(version)) ?? [];
+    const named = isAnswered(operation) ? versionOf(operation.ending.answer) : undefined;
+    const toldValue = named === undefined ? undefined : values.get(named);
+    const sees = { sight: sightOf(operation, values), seesAbsence: seesAbsence(operation) };
+    items.push({ ...operationItem(operation, takenBy), ...sees, source, toldValue });
   }
-  for (const [version, write] of ghosts) items.push(ghostItem(write, operations, lossOfVersion.get(version)));
-  const touched = new Set(items.map(({ loss }) => loss));
+  for (const [version, write] of ghosts) {
+    items.push(ghostItem(write, operations, lossesOf.get(version) ?? []));
+  }
+  const touched = new Set(items.flatMap(({ takenBy }) => takenBy));
   for (const [index, loss] of losses.entries()) if (touched.has(index)) items.push(lossItem(loss, index));
   items.sort((left, right) => left.callMs - right.callMs);
   return {
@@ -75,26 +86,42 @@ export function timelineOf(key: string, operations: readonly HistoryOperation[],
   };
 }
 
+/** A write that somebody saw was done, whatever its caller was told. What was lost may have been done anew. */
+function withoutDoubt(
+  operation: HistoryOperation,
+  seen: SeenWrite | undefined,
+  lossesOf: ReadonlyMap<number, readonly number[]>,
+): HistoryOperation {
+  if (seen === undefined || lossesOf.has(seen.version)) return operation;
+  const answer: Answer = { kind: 'written', version: seen.version };
+  return { ...operation, ending: { status: 'ok', returnMs: seen.untilMs, answer, place: undefined } };
+}
+
 function operationItem(
   operation: HistoryOperation,
-  loss: number | undefined,
-): Omit<TimelineItem, 'sight' | 'toldValue'> {
+  takenBy: readonly number[],
+): Omit<TimelineItem, 'source' | 'sight' | 'seesAbsence' | 'toldValue'> {
   const { call, callMs, ending } = operation;
   const answer = ending.status === 'ok' ? ending.answer : undefined;
   const isPure = answer !== undefined && isUnchanging(answer);
   return {
-    source: operation,
     callMs,
     returnMs: ending.status === 'ok' ? ending.returnMs : Number.POSITIVE_INFINITY,
-    step: { call, answer, lost: loss !== undefined },
+    step: { call, answer, losses: takenBy },
     isPure,
     isBlind: call.kind === 'put' || (call.kind === 'delete' && answer === undefined),
     writtenVersion: answer === undefined || isPure ? undefined : versionOf(answer),
-    leaves: 'value' in call && call.kind !== 'append' ? call.value : undefined,
+    leaves: leavesOf(call),
     latestFloor: latestFloorOf(answer, isPure),
     likeness: JSON.stringify(call),
-    loss,
+    loss: undefined,
+    takenBy,
   };
+}
+
+function leavesOf(call: Call): Leaves {
+  if (call.kind === 'append' || call.kind === 'increment') return 'anything';
+  return 'value' in call ? { value: call.value } : 'nothing';
 }
 
 function isUnchanging(answer: Answer): boolean {
@@ -119,27 +146,41 @@ function latestFloorOf(answer: Answer | undefined, isPure: boolean): number | un
 }
 
 /** A write that was done and lost before its caller heard of it; the caller may have repeated it since. */
-function ghostItem(write: LostWrite, operations: readonly HistoryOperation[], loss: number | undefined): TimelineItem {
+function ghostItem(
+  write: LostWrite,
+  operations: readonly HistoryOperation[],
+  takenBy: readonly number[],
+): TimelineItem {
   const { value, version } = write;
-  const origin = operations.find(({ call }) => value !== undefined && 'value' in call && call.value === value);
+  const origins = operations.filter((one) => mayHaveMade(one, value)).map(({ callMs }) => callMs);
   return {
     source: undefined,
-    callMs: origin?.callMs ?? Number.NEGATIVE_INFINITY,
+    // Nobody knows which of them it was, so it may have come with the first.
+    callMs: origins.length === 0 ? Number.NEGATIVE_INFINITY : origins.reduce((left, right) => Math.min(left, right)),
     returnMs: Number.POSITIVE_INFINITY,
     step:
       value === undefined
-        ? { call: { kind: 'delete' }, answer: { kind: 'removed', existed: true, version }, lost: true }
-        : { call: { kind: 'put', value }, answer: { kind: 'written', version }, lost: true },
+        ? { call: { kind: 'delete' }, answer: { kind: 'removed', existed: true, version }, losses: takenBy }
+        : { call: { kind: 'put', value }, answer: { kind: 'written', version }, losses: takenBy },
     isPure: false,
     isBlind: value !== undefined,
     writtenVersion: version,
     sight: 'something',
+    seesAbsence: true,
     toldValue: undefined,
-    leaves: undefined,
+    leaves: 'anything',
     latestFloor: undefined,
     likeness: `lost ${version}`,
-    loss,
+    loss: undefined,
+    takenBy,
   };
+}
+
+/** What an increment or an append makes depends on what was there. */
+function mayHaveMade({ call, ending }: HistoryOperation, value: string | undefined): boolean {
+  if (ending.status === 'failed') return false;
+  if (value === undefined) return isRemoval({ call });
+  return call.kind === 'increment' || call.kind === 'append' || ('value' in call && call.value === value);
 }
 
 function lossItem({ fromMs, toMs }: Loss, index: number): TimelineItem {
@@ -152,17 +193,19 @@ function lossItem({ fromMs, toMs }: Loss, index: number): TimelineItem {
     isBlind: true,
     writtenVersion: undefined,
     sight: 'something',
+    seesAbsence: true,
     toldValue: undefined,
-    leaves: undefined,
+    leaves: 'anything',
     latestFloor: undefined,
     likeness: `loss ${index}`,
     loss: index,
+    takenBy: [],
   };
 }
 
 /** The state after an item; undefined: it cannot come here. */
-export function stepItem(state: RegisterState, { step, toldValue }: TimelineItem): RegisterState | undefined {
-  if (step === undefined) return loseWrites(state);
+export function stepItem(state: RegisterState, { step, toldValue, loss }: TimelineItem): RegisterState | undefined {
+  if (step === undefined) return loss === undefined ? state : loseWrites(state, loss);
   const next = stepRegister(state, step);
   return toldValue === undefined || next?.record?.value === toldValue ? next : undefined;
 }

@@ -177,6 +177,51 @@ describe('these are found', () => {
       /#3 read "2" \(version 2\)/,
     ],
     [
+      'a retry that is carried out twice though it was answered',
+      [
+        { call: increment(1), at: [0, 1], answer: summed(1, 1) },
+        { call: get, at: [2, 3], answer: found('2', 2) },
+      ],
+      /#2 read "2" \(version 2\)/,
+    ],
+    [
+      'a retry that replaces what came after its first try',
+      [
+        { call: put('a'), at: [0, 1], answer: written(1) },
+        { call: put('b'), at: [2, 3], answer: written(2) },
+        { call: get, at: [4, 5], answer: found('a', 3) },
+      ],
+      /#3 read "a" \(version 3\)/,
+    ],
+    [
+      'a write of unknown outcome that is read again under another version',
+      [
+        { call: put('a'), at: [0, 1], answer: 'unknown' },
+        { call: get, at: [2, 3], answer: found('a', 1) },
+        { call: get, at: [4, 5], answer: found('a', 2) },
+      ],
+      /#3 read "a" \(version 2\)/,
+    ],
+    [
+      'a write of unknown outcome that was read, and is read again after it was replaced',
+      [
+        { call: put('a'), at: [0, 1], answer: 'unknown' },
+        { call: get, at: [2, 3], answer: found('a', 1) },
+        { call: put('b'), at: [4, 5], answer: written(2) },
+        { call: get, at: [6, 7], answer: found('a', 1) },
+      ],
+      /#4 read "a" \(version 1\)/,
+    ],
+    [
+      'a removal that did not happen',
+      [
+        { call: put('a'), at: [0, 1], answer: written(1) },
+        { call: remove, at: [2, 3], answer: removed(2) },
+        { call: putIfAbsent('b'), at: [4, 5], answer: refused(1) },
+      ],
+      /#3 fits into no order/,
+    ],
+    [
       'a write of unknown outcome that comes back after it was replaced',
       [
         { call: put('a'), at: [0, 1], answer: 'unknown' },
@@ -267,6 +312,27 @@ describe('writes that are on record as lost', () => {
     // What comes behind a lost write in the same log cannot have survived it.
     const between: SampleOperation = { call: put('behind'), at: [6, 7], answer: written(3), ack: 'quorum' };
     expect(faultsOf([...samples, between], { losses: [loss] })).toHaveLength(1);
+  });
+
+  test('are cut from a log several times, each time further down', () => {
+    const twice: SampleOperation[] = [
+      { call: put('kept'), at: [0, 1], answer: written(1), ack: 'quorum' },
+      { call: put('lower'), at: [2, 3], answer: written(2), ack: 'disk' },
+      { call: put('upper'), at: [4, 5], answer: written(3), ack: 'disk' },
+      { call: get, at: [11, 12], answer: found('lower', 2) },
+      { call: get, at: [21, 22], answer: found('kept', 1) },
+    ];
+    const write = (value: string, version: number) => ({ key: 'k', value, version });
+    const losses = [
+      { writes: [write('upper', 3)], fromMs: 6, toMs: 10 },
+      { writes: [write('lower', 2)], fromMs: 13, toMs: 20 },
+    ];
+    expect(faultsOf(twice, { losses })).toEqual([]);
+    // A member that was away the whole time discards both at once, and says so much later.
+    const late = { writes: [write('lower', 2), write('upper', 3)], fromMs: 0, toMs: undefined };
+    expect(faultsOf(twice, { losses: [...losses, late] })).toEqual([]);
+    expect(faultsOf(twice, { losses: losses.slice(1) })).toHaveLength(1);
+    expect(faultsOf(twice, { losses: losses.slice(0, 1) })).toHaveLength(1);
   });
 
   test('may be done anew when their caller never heard of them', () => {

@@ -19,9 +19,14 @@ export interface LinearizabilityOptions {
   readonly judges?: (operation: HistoryOperation) => boolean;
   /**
    * How long one key may take before it is called undecided.
-   * @default 2 000 000 steps, some seconds
+   * @default 50 000 000 looks at an operation, some seconds
    */
   readonly maxStepsPerKey?: number;
+  /**
+   * How long all may take together. Keys whose turn comes later get what a key without difficulties needs.
+   * @default 200 000 000 looks, less than a minute
+   */
+  readonly maxSteps?: number;
 }
 
 export interface LinearizabilityVerdict {
@@ -32,20 +37,32 @@ export interface LinearizabilityVerdict {
   readonly undecided: readonly string[];
 }
 
-const defaultMaxSteps = 2_000_000;
+const defaultMaxStepsPerKey = 50_000_000;
+const defaultMaxSteps = 200_000_000;
+/** For each operation: a key whose operations find their places without a detour needs about as many as callers. */
+const easyStepsPerOperation = 200;
 /** Finding the shortest beginning takes longer than finding that there is a violation; nobody reads that many. */
 const maxExplained = 10;
 
 export function checkLinearizability(
   history: readonly HistoryOperation[],
-  { losses = [], judges = isStrong, maxStepsPerKey = defaultMaxSteps }: LinearizabilityOptions = {},
+  options: LinearizabilityOptions = {},
 ): LinearizabilityVerdict {
+  const {
+    losses = [],
+    judges = isStrong,
+    maxStepsPerKey = defaultMaxStepsPerKey,
+    maxSteps = defaultMaxSteps,
+  } = options;
   const findings: Finding[] = [];
   const undecided: string[] = [];
   const judged = history.filter(judges);
   const keys = byKey(judged);
+  let left = maxSteps;
   for (const [key, operations] of keys) {
-    const verdict = judgeKey(key, operations, losses, maxStepsPerKey, findings.length < maxExplained);
+    const limit = Math.min(maxStepsPerKey, Math.max(left, operations.length * easyStepsPerOperation));
+    const verdict = judgeKey(key, operations, losses, limit, findings.length < maxExplained);
+    left -= verdict.steps;
     if (verdict.kind === 'violated') findings.push(explainViolation(key, operations, verdict.blocked, verdict.records));
     if (verdict.kind === 'undecided') undecided.push(key);
   }

@@ -13,7 +13,7 @@ import type { Loss } from './loss.ts';
 import { findVersionFault } from './version-order.ts';
 
 /** For each of some dozen searches; the whole history was searched already. */
-const maxStepsForBlame = 50_000;
+const maxStepsForBlame = 3_000_000;
 
 export function judgeKey(
   key: string,
@@ -24,7 +24,7 @@ export function judgeKey(
 ): KeyVerdict {
   const timeline = timelineOf(key, operations, losses);
   // A loss brings lower versions back.
-  const isCertain = [...timeline.required, ...timeline.optional].every(({ loss }) => loss === undefined);
+  const isCertain = [...timeline.required, ...timeline.optional].every(({ takenBy }) => takenBy.length === 0);
   const late = isCertain ? findVersionFault(timeline.required) : undefined;
   if (late !== undefined) return { kind: 'violated', steps: 0, blocked: late, records: [] };
   const whole = new KeySearch(timeline, maxSteps).run();

@@ -7,7 +7,8 @@
  *
  * A write that is on record as lost (it stood in a log that was cut at a change of epoch) makes the record uncertain:
  * what was before it is kept, and the loss brings it back. While a lost write is in the record, no surviving write can
- * come: in the log it would have stood behind the lost one, and would have been cut with it.
+ * come: in the log it would have stood behind the lost one, and would have been cut with it. A log may be cut several
+ * times, each time further down; so what is kept is a stack.
  */
 import type { Answer, Call } from './history.ts';
 
@@ -21,18 +22,29 @@ export interface RegisterState {
   readonly record: RegisterRecord | undefined;
   /** Highest version that is known to have been here; the next write is above it. */
   readonly floor: number;
-  /** What a loss brings back; undefined: no lost write is in the record. */
-  readonly kept: { readonly record: RegisterRecord | undefined; readonly floor: number } | undefined;
+  /** What losses bring back, the oldest first; empty: no lost write is in the record. */
+  readonly kept: readonly KeptState[];
 }
 
-export const emptyRegister: RegisterState = Object.freeze({ record: undefined, floor: 0, kept: undefined });
+/** What was there before a lost write. */
+export interface KeptState {
+  readonly record: RegisterRecord | undefined;
+  readonly floor: number;
+  /** Any of these takes the write away, and whatever came behind it. */
+  readonly losses: readonly number[];
+}
+
+const noLosses: readonly KeptState[] = Object.freeze([]);
+
+export const emptyRegister: RegisterState = Object.freeze({ record: undefined, floor: 0, kept: noLosses });
 
 /** What one operation does. */
 export interface RegisterStep {
   readonly call: Call;
   /** Undefined: the outcome is unknown. */
   readonly answer: Answer | undefined;
-  readonly lost: boolean;
+  /** Numbers of the losses of which each has it; empty: it was not lost. */
+  readonly losses: readonly number[];
 }
 
 /** The state after a step; undefined: the step cannot happen here. */
@@ -42,16 +54,23 @@ export function stepRegister(state: RegisterState, step: RegisterStep): Register
   const written = effectOf(seen, step);
   if (written === 'impossible') return undefined;
   if (written === 'none') return seen;
-  if (step.lost) {
-    return { ...written, kept: seen.kept ?? { record: seen.record, floor: seen.floor } };
-  }
-  if (seen.kept !== undefined && step.answer !== undefined) return undefined;
+  if (step.losses.length > 0) return { ...written, kept: keep(seen, step.losses) };
+  if (seen.kept.length > 0 && step.answer !== undefined) return undefined;
   return { ...written, kept: seen.kept };
 }
 
-/** The lost writes are gone. */
-export function loseWrites(state: RegisterState): RegisterState {
-  return state.kept === undefined ? state : { ...state.kept, kept: undefined };
+function keep({ record, floor, kept }: RegisterState, losses: readonly number[]): readonly KeptState[] {
+  const isKept = kept.at(-1)?.losses.join() === losses.join();
+  return isKept ? kept : [...kept, { record, floor, losses }];
+}
+
+/** The writes of one loss are gone, and all that came behind the first of them. */
+export function loseWrites(state: RegisterState, loss: number): RegisterState {
+  const depth = state.kept.findIndex(({ losses }) => losses.includes(loss));
+  const before = state.kept[depth];
+  if (before === undefined) return state;
+  const kept = depth === 0 ? noLosses : state.kept.slice(0, depth);
+  return { record: before.record, floor: before.floor, kept };
 }
 
 /** The state once it is known what an answer has told about the record before; undefined: it contradicts. */

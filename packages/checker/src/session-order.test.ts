@@ -35,6 +35,18 @@ describe('a session', () => {
     expect(faultsOf([seen, { ...old, at: [2, 3] }])).toHaveLength(1);
   });
 
+  test('never writes below what it wrote, or read', () => {
+    const rewrites = (version: number): SampleOperation => ({ call: put('c'), at: [2, 3], answer: written(version) });
+    const seen: SampleOperation = { call: get, at: [0, 1], answer: found('b', 2), consistency: 'eventual' };
+    expect(faultsOf([wrote, rewrites(3)])).toEqual([]);
+    expect(faultsOf([wrote, rewrites(1)])).toEqual([expect.stringMatching(/#2 wrote version 1 after #1 .* version 2/)]);
+    expect(faultsOf([seen, rewrites(2)])).toHaveLength(1);
+    expect(faultsOf([seen, { ...rewrites(1), session: 'you' }])).toEqual([]);
+    expect(faultsOf([wrote, { ...rewrites(1), at: [0.5, 3] }])).toEqual([]);
+    const losses = [{ writes: [{ key: 'k', value: 'b', version: 2 }], fromMs: 1, toMs: 2 }];
+    expect(faultsOf([wrote, rewrites(1)], { losses })).toEqual([]);
+  });
+
   test('promises nothing to reads that did not ask for it, to others, and to calls at the same time', () => {
     expect(faultsOf([wrote, { ...old, at: [2, 3], consistency: 'eventual' }])).toEqual([]);
     expect(faultsOf([wrote, { ...old, at: [2, 3], session: 'you' }])).toEqual([]);

@@ -1,6 +1,7 @@
 /**
  * A session never reads older than it wrote or read: not an older version of a key, not no record where it knew one
- * that nobody removed, and no replica's answer from an earlier (epoch, position) of a shard.
+ * that nobody removed, and no replica's answer from an earlier (epoch, position) of a shard. And what it writes comes
+ * after what it wrote or read of that key: the version is above.
  *
  * Reads that promise it are `session` and `strong`; all answers, those of `eventual` reads too, count as known. What
  * was lost at a change of epoch is not held against later reads.
@@ -8,7 +9,7 @@
 import { comparePositions, type Position } from '@edis/core';
 import type { Finding } from './finding.ts';
 import type { Answered, HistoryOperation } from './history.ts';
-import { byKey, isAnswered, isRead, isRemoval, versionOf } from './history.ts';
+import { byKey, hasChanged, isAnswered, isRead, isRemoval, versionOf } from './history.ts';
 import { KeyChanges } from './key-changes.ts';
 import { type Loss, LostVersions } from './loss.ts';
 
@@ -120,13 +121,19 @@ class SessionMemory {
     const { key, session, ending } = operation;
     const { answer, returnMs } = ending;
     const known = this.#versions.get(key);
-    if (known === undefined || (answer.kind !== 'found' && answer.kind !== 'absent')) return undefined;
+    if (known === undefined || answer.kind === 'not-applied') return undefined;
     const what = known.gone ? 'a removal' : 'a record';
     const knew = `#${known.source.id} had told it of ${what} of version ${known.version}`;
     const evidence = [known.source, operation];
     if (answer.kind === 'found') {
       if (answer.version === undefined || answer.version >= known.version) return undefined;
       const message = `session ${session} went back: #${operation.id} read version ${answer.version} after ${knew}`;
+      return { rule: 'session', key, message, evidence };
+    }
+    if (answer.kind !== 'absent') {
+      const version = hasChanged(operation) ? versionOf(answer) : undefined;
+      if (version === undefined || version > known.version || this.#lost.has(key, version)) return undefined;
+      const message = `session ${session} went back: #${operation.id} wrote version ${version} after ${knew}`;
       return { rule: 'session', key, message, evidence };
     }
     if (known.gone || this.#changes.get(key)?.mayBeGone(known.version, returnMs) === true) return undefined;

@@ -15,6 +15,14 @@ export type Sight =
   /** No write that leaves a record. */
   | 'nothing';
 
+/** What an operation leaves. */
+export type Leaves =
+  | { readonly value: string }
+  /** No record. */
+  | 'nothing'
+  /** That depends on what was there. */
+  | 'anything';
+
 /** Values that answers tell of versions. */
 export function valuesByVersion(operations: readonly HistoryOperation[]): Map<number, string> {
   const values = new Map<number, string>();
@@ -48,7 +56,29 @@ export function sightOf({ call, ending }: HistoryOperation, values: ReadonlyMap<
     case 'delete':
       return answer === undefined ? 'nothing' : 'presence';
     case 'increment':
+      return answer?.kind === 'summed' ? { value: String(BigInt(answer.value) - BigInt(call.by)) } : 'something';
     case 'append':
       return 'something';
+  }
+}
+
+/** Whether it would be told something else, or could not come, if there were a record. */
+export function seesAbsence({ call, ending }: HistoryOperation): boolean {
+  const answer = ending.status === 'ok' ? ending.answer : undefined;
+  switch (call.kind) {
+    case 'get':
+      return answer?.kind === 'absent';
+    case 'put':
+      return false;
+    case 'put-if-absent':
+      return answer?.kind !== 'not-applied';
+    case 'put-if-version':
+    case 'delete-if-version':
+      return answer?.kind === 'not-applied' && !answer.present;
+    case 'delete':
+      return answer?.kind === 'removed' && !answer.existed;
+    case 'increment':
+    case 'append':
+      return true;
   }
 }
