@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Cluster } from '@edis/launcher';
 import { startCluster } from '@edis/launcher';
+import { binariesOf, driverOf } from './build.ts';
 import { DriverProcess } from './driver-process.ts';
 import { RedisCluster } from './redis-cluster.ts';
 import { RedisServer } from './redis-server.ts';
@@ -32,11 +33,13 @@ export class TestBed {
     return bed;
   }
 
-  async startCluster(shards: number, replicas: number): Promise<Cluster> {
+  /** `build`: a checkout whose servers it starts instead of its own. */
+  async startCluster(shards: number, replicas: number, build?: string): Promise<Cluster> {
     this.#clusterCount += 1;
     const dataDirectory = join(this.directory, `cluster-${this.#clusterCount}`);
     await mkdir(dataDirectory);
-    const cluster = await startCluster({ shards, replicas, dataDirectory, infoPort: 0 });
+    const binaries = build === undefined ? undefined : binariesOf(build);
+    const cluster = await startCluster({ shards, replicas, dataDirectory, infoPort: 0, binaries });
     await this.#atEnd(async () => {
       await cluster.stop(clusterStopMs);
       await rm(dataDirectory, { recursive: true, force: true });
@@ -45,8 +48,10 @@ export class TestBed {
     return cluster;
   }
 
-  async driveCluster(name: string, cluster: Cluster, clients = 1): Promise<DriverProcess> {
-    return this.#keep(await DriverProcess.start(name, { kind: 'edis', info: cluster.info, clients }));
+  /** `build`: a checkout whose driver, hence whose client, it starts instead of its own. */
+  async driveCluster(name: string, cluster: Cluster, clients = 1, build?: string): Promise<DriverProcess> {
+    const file = build === undefined ? undefined : driverOf(build);
+    return this.#keep(await DriverProcess.start(name, { kind: 'edis', info: cluster.info, clients }, file));
   }
 
   /** A Redis for each durability, and one driver for both. */

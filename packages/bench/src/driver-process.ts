@@ -8,6 +8,7 @@ import type { DriverMessage, Measurement, Order, TargetAddress } from './work.ts
 /** Loading a million keys into a slow disk is the longest order; a driver silent for longer hangs. */
 const answerDeadlineMs = 300_000;
 const closeDeadlineMs = 10_000;
+const ownDriver = fileURLToPath(new URL('./driver.js', import.meta.url));
 
 /** The bench's side of one driver; one order at a time. */
 export class DriverProcess {
@@ -19,8 +20,8 @@ export class DriverProcess {
     this.#child = child;
   }
 
-  static async start(name: string, address: TargetAddress): Promise<DriverProcess> {
-    const child = fork(fileURLToPath(new URL('./driver.js', import.meta.url)), formatTargetAddress(address), {
+  static async start(name: string, address: TargetAddress, file = ownDriver): Promise<DriverProcess> {
+    const child = fork(file, formatTargetAddress(address), {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     const driver = new DriverProcess(name, child);

@@ -3,7 +3,8 @@ import type { SectionName } from './options.ts';
 /**
  * The least that counts as good enough, as a ratio to the baseline of the section: Redis; in `shards` one write shard
  * on the same cores; in `metadata` the same put without metadata; in `quorum` the same put that waits for the primary's
- * disk alone. What is not listed is measured for information.
+ * disk alone; in `against` and `against-replica` the same put of the other build. What is not listed is measured for
+ * information.
  */
 interface Floor {
   readonly sections: readonly SectionName[];
@@ -21,6 +22,7 @@ const floors: readonly Floor[] = [
   { sections: ['small', 'large'], operations: ['put memory'], callers: [1], ratio: 0.5 },
   { sections: ['shards'], operations: ['put memory', 'put disk', 'get'], callers: [512], ratio: 0.8 },
   { sections: ['quorum'], operations: ['put quorum'], callers: [512], ratio: 0.5 },
+  { sections: ['against', 'against-replica'], operations: ['put memory', 'put disk'], callers: [512], ratio: 0.9 },
   { sections: ['bulk'], operations: ['mput memory', 'mput disk', 'mget'], callers: [16], ratio: 2 },
   {
     sections: ['metadata'],
@@ -52,6 +54,13 @@ export const searchMsMax = 5;
 /** A feed keeps up with that many writes per second, and brings 99 of 100 within that time of their put. */
 export const feedWritesPerSecond = 50_000;
 export const feedLagMsMax = 100;
+
+/** After kill -9 of a primary; the median: twice the default lease. */
+export const unavailableMsMax = 4_000;
+/** Replicas go on meanwhile: half a lease, because a process that starts again takes the cores from them. */
+export const readGapMsMax = 1_000;
+/** No write waits longer for a planned hand-over. */
+export const handOverHoldMsMax = 300;
 
 /** What one client with ten times their load may add to the 99th percentile of the others, in percent. */
 export const overloadMovedPercentMax = 20;

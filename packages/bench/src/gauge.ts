@@ -19,9 +19,14 @@ export function gauge(name: string, value: number, unit: string, bound?: Bound):
 
 /** The value in the middle; of an even number of values the lower one of the two. */
 export function medianValue(values: readonly number[]): number {
-  const median = values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)];
-  if (median === undefined) throw new Error('there was no round');
-  return median;
+  return quantileValue(values, 0.5);
+}
+
+/** The value that a share `q` of the values does not exceed. */
+export function quantileValue(values: readonly number[], q: number): number {
+  const value = values.toSorted((a, b) => a - b)[Math.max(0, Math.ceil(values.length * q) - 1)];
+  if (value === undefined) throw new Error('there was no round');
+  return value;
 }
 
 /** Resident memory of a process of this machine. */

@@ -49,6 +49,8 @@ export interface Comparison {
   readonly durationMs: number;
   readonly subject: DriverProcess;
   readonly baseline: DriverProcess | undefined;
+  /** As of a cell. */
+  readonly settle?: boolean;
 }
 
 export type Progress = (text: string) => void;
@@ -136,7 +138,7 @@ export function describeRow(row: Row): string {
 
 /** Measures every cell of a section on key sets that are loaded already. */
 export async function compare(comparison: Comparison, rounds: Rounds, progress: Progress): Promise<Row[]> {
-  const { section, keys, subject, baseline, durationMs } = comparison;
+  const { section, keys, subject, baseline, durationMs, settle = false } = comparison;
   const rows: Row[] = [];
   for (const callers of comparison.callers) {
     for (const { verb, durability } of comparison.operations) {
@@ -145,6 +147,7 @@ export async function compare(comparison: Comparison, rounds: Rounds, progress: 
         section,
         keys,
         callers,
+        settle,
         subject: { driver: subject, work },
         baseline: baseline === undefined ? undefined : { driver: baseline, work },
       };

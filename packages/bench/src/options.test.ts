@@ -12,6 +12,15 @@ it('without flags everything is measured at full length, with floors', () => {
   });
 });
 
+it('another build is measured beside this one alone, or together with what is named', () => {
+  expect(parseOptions(['--against', 'there'])).toMatchObject({
+    sections: ['against', 'against-replica'],
+    against: 'there',
+  });
+  expect(parseOptions(['--against', 'there', '--only', 'against,small']).sections).toEqual(['small', 'against']);
+  expect(() => parseOptions(['--only', 'against'])).toThrow(/against/);
+});
+
 it('an unknown section, an unknown flag and a number below 1 are refused', () => {
   expect(() => parseOptions(['--only', 'small,huge'])).toThrow(/huge/);
   expect(() => parseOptions(['--fast'])).toThrow(/fast/);

@@ -6,6 +6,7 @@ export const sectionNames = [
   'shards',
   'replica',
   'quorum',
+  'failover',
   'bulk',
   'scan',
   'search',
@@ -14,7 +15,9 @@ export const sectionNames = [
   'ycsb',
   'overload',
 ] as const;
-export type SectionName = (typeof sectionNames)[number];
+/** Only beside another build. */
+const againstNames = ['against', 'against-replica'] as const;
+export type SectionName = (typeof sectionNames)[number] | (typeof againstNames)[number];
 
 export interface BenchOptions {
   readonly sections: readonly SectionName[];
@@ -27,6 +30,11 @@ export interface BenchOptions {
   readonly largeKeys: number;
   readonly scannedKeys: number;
   readonly callers: readonly number[];
+  /** Of a primary by kill -9, and by hand-over. */
+  readonly kills: number;
+  readonly handOvers: number;
+  /** Where another build is. */
+  readonly against: string | undefined;
   readonly floors: boolean;
   readonly redis: boolean;
   readonly jsonFile: string | undefined;
@@ -41,6 +49,8 @@ Measures a local Edis cluster and, where redis-server is installed, Redis, in th
   --quick           a tenth of the time and of the keys: shows that it runs, its figures mean little
   --only NAMES      some of these, separated by commas:
                     ${sectionNames.join(', ')}
+  --against DIR     puts of this build beside those of another one, a checkout in which \`npm run setup\` was run;
+                    adds the sections ${againstNames.join(', ')}, and measures only them without --only
   --callers LIST    numbers of concurrent callers (1,64,512)
   --rounds N        rounds per cell, of which the median counts (3)
   --duration-ms N   length of one measurement (3000); bulk and ycsb take a third of it, overload half
@@ -59,12 +69,13 @@ const integerOf = (text: string, flag: string): number => {
   return value;
 };
 
-function sectionsOf(text: string | undefined): readonly SectionName[] {
-  if (text === undefined) return sectionNames;
+function sectionsOf(text: string | undefined, against: string | undefined): readonly SectionName[] {
+  if (text === undefined) return against === undefined ? sectionNames : againstNames;
   const words = text.split(',');
-  const unknown = words.find((word) => !sectionNames.some((name) => name === word));
-  if (unknown !== undefined) throw new Error(`--only knows ${sectionNames.join(', ')}, not "${unknown}"`);
-  return sectionNames.filter((name) => words.includes(name));
+  const known: readonly SectionName[] = [...sectionNames, ...(against === undefined ? [] : againstNames)];
+  const unknown = words.find((word) => !known.some((name) => name === word));
+  if (unknown !== undefined) throw new Error(`--only knows ${known.join(', ')}, not "${unknown}"`);
+  return known.filter((name) => words.includes(name));
 }
 
 export function parseOptions(argv: readonly string[]): BenchOptions {
@@ -73,6 +84,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
     options: {
       quick: { type: 'boolean', default: false },
       only: { type: 'string' },
+      against: { type: 'string' },
       callers: { type: 'string', default: '1,64,512' },
       rounds: { type: 'string' },
       'duration-ms': { type: 'string' },
@@ -86,7 +98,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
   const quick = values.quick;
   const durationMs = integerOf(values['duration-ms'] ?? (quick ? '300' : '3000'), 'duration-ms');
   return Object.freeze({
-    sections: sectionsOf(values.only),
+    sections: sectionsOf(values.only, values.against),
     rounds: integerOf(values.rounds ?? (quick ? '1' : '3'), 'rounds'),
     durationMs,
     briefMs: Math.max(Math.min(durationMs, leastBriefMs), Math.round(durationMs / 3)),
@@ -95,6 +107,9 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
     largeKeys: quick ? 100_000 : 1_000_000,
     scannedKeys: quick ? 30_000 : 300_000,
     callers: values.callers.split(',').map((text) => integerOf(text, 'callers')),
+    kills: quick ? 2 : 30,
+    handOvers: quick ? 2 : 10,
+    against: values.against,
     floors: !values['no-floors'],
     redis: !values['no-redis'],
     jsonFile: values.json,

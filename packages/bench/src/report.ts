@@ -89,11 +89,10 @@ export function formatReport(report: Report): string {
     `load average at the start ${machine.loadAverage.toFixed(1)}`,
     `${report.rounds} rounds of ${report.durationMs} ms (bulk, ycsb: a third; overload: half), medians;`,
     'the baseline is Redis; in "bulk" and "ycsb" a Redis Cluster of three, in "shards" one write shard,',
-    'in "metadata" a put without, in "quorum" a put with ack disk',
-    '',
-    formatTable([header, ...report.rows.map(cellsOf)]),
+    'in "metadata" a put without, in "quorum" a put with ack disk, in "against" another build',
     '',
   ];
+  if (report.rows.length > 0) parts.push(formatTable([header, ...report.rows.map(cellsOf)]), '');
   parts.push(...report.gauges.map(formatGauge));
   return `${parts.join('\n')}\n`;
 }

@@ -1,6 +1,8 @@
 import { unreachable } from '@edis/core';
 import type { Cluster } from '@edis/launcher';
+import { measureAgainst } from './against-section.ts';
 import { measureBulk, measureMixes } from './cluster-section.ts';
+import { measureFailover } from './failover-section.ts';
 import { measureFeed } from './feed-section.ts';
 import { firstSyncMsMax, residentBytesMax } from './floor.ts';
 import type { Gauge } from './gauge.ts';
@@ -125,6 +127,11 @@ export async function runSection(name: SectionName, context: SectionContext): Pr
       return compareWithRedis(context, name);
     case 'quorum':
       return measureQuorum(context);
+    case 'failover':
+      return measureFailover(context);
+    case 'against':
+    case 'against-replica':
+      return measureAgainst(context, name);
     case 'shards':
       return compareShards(context);
     case 'bulk':
