@@ -185,8 +185,7 @@ export class Following {
     logger.info({ event: 'snapshot-begun', from: target.address }, 'taking a snapshot');
     const channel = network.dial(target.address, { flowControlWindowBytes });
     const open = { shard: target.shard, cluster: target.cluster, store: store.identity.store };
-    this.#work = (agreed === undefined ? Promise.resolve() : store.writeReceipt(agreed))
-      .then(() => takeSnapshot({ channel, store, timers, open, agreed, signal: controller.signal }))
+    this.#work = takeSnapshot({ channel, store, timers, open, agreed, signal: controller.signal })
       .then(
         () => {
           this.#snapshot = undefined;

@@ -205,7 +205,6 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
     this.#beacons.close();
     for (const feed of this.#feeds) feed.refuse('not-primary');
     this.#feeds.clear();
-    this.#parts.store.setRetention({ oldestFollowerPosition: Number.MAX_SAFE_INTEGER });
     this.writer.abandon();
     // A sweep that is under way finds that it may not log.
     void this.#sweeper.stop();

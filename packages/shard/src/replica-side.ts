@@ -184,6 +184,8 @@ export class ReplicaSide implements ReadingRole, ReplicationHandlers {
     if (epoch !== this.#streamEpoch) this.#staleness.reset(this.#parts.store.visiblePosition);
     this.#streamEpoch = epoch;
     this.#epoch = Math.max(this.#epoch, epoch);
+    // All of this log is in the primary's.
+    this.#parts.store.setRetention({ oldestFollowerPosition: Number.MAX_SAFE_INTEGER });
     this.#parts.logger.info({ event: 'following', epoch }, 'following the primary');
   }
 

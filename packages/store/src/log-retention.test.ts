@@ -9,7 +9,7 @@ import { nextTurn } from './turnstile.ts';
 
 interface Given {
   readonly viewSynced: number;
-  readonly follower?: number;
+  readonly follower?: number | 'unknown';
   readonly pinned?: number;
   readonly maxBytes?: number;
 }
@@ -37,7 +37,8 @@ async function oldestAfter(given: Given): Promise<number> {
     onFailed: (caught) => expect.unreachable(String(caught)),
   });
   if (given.pinned !== undefined) retention.pin(given.pinned);
-  retention.keepFor(given.follower ?? 31);
+  if (given.follower === 'unknown') retention.apply();
+  else retention.keepFor(given.follower ?? 31);
   // A removal takes a few turns for each segment.
   for (let turn = 0; turn < 20; turn++) await nextTurn();
   await retention.stop();
@@ -58,6 +59,11 @@ describe('the retention of the log', () => {
   test('keeps what a follower needs, up to the cap', async () => {
     expect(await oldestAfter({ viewSynced: 30, follower: 12 })).toBe(11);
     expect(await oldestAfter({ viewSynced: 30, follower: 12, maxBytes: 1000 })).toBe(21);
+  });
+
+  test('keeps all, up to the cap, before it is known what somebody needs', async () => {
+    expect(await oldestAfter({ viewSynced: 30, follower: 'unknown' })).toBe(1);
+    expect(await oldestAfter({ viewSynced: 30, follower: 'unknown', maxBytes: 1000 })).toBe(21);
   });
 
   test('keeps what follows an open snapshot', async () => {

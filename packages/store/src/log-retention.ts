@@ -23,7 +23,8 @@ export interface LogPin {
 export class LogRetention {
   readonly #options: RetentionOptions;
   readonly #pins = new Set<LogPin>();
-  #oldestFollowerPosition = Number.POSITIVE_INFINITY;
+  /** Until somebody says what may be needed, all of it may be: what only this member has goes into a receipt once. */
+  #oldestFollowerPosition = 0;
   #running: Promise<void> | undefined;
   #stopped = false;
 

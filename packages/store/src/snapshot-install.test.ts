@@ -31,8 +31,8 @@ async function makeTarget(world: FakeWorld, environment = world.environment): Pr
   return store;
 }
 
-async function install(target: Store, snapshot: SnapshotSource, keepUpTo = 0): Promise<void> {
-  const installing = await target.beginInstall(snapshot.start, keepUpTo);
+async function install(target: Store, snapshot: SnapshotSource, agreed?: number): Promise<void> {
+  const installing = await target.beginInstall(snapshot.start, agreed);
   for await (const { keys, values } of snapshot.pages()) await installing.addPage(keys, values);
   await installing.finish();
 }
@@ -162,6 +162,7 @@ describe('installing a snapshot', () => {
   }
 
   async function expectKept(store: Store, sender: Store): Promise<void> {
+    expect(store.receipts.operationCount).toBe(2);
     expect([store.lastEntry, store.viewPosition, store.visiblePosition, store.syncedPosition]).toEqual([
       { epoch: 2, position: 7 },
       4,
@@ -213,6 +214,18 @@ describe('installing a snapshot', () => {
       await again.close();
     }
     expect([...seen]).toEqual(['old', 'new']);
+  });
+
+  test('that is given up leaves no receipt: nothing was discarded', async () => {
+    const sender = await makeSender();
+    const target = await makeRelative(new FakeWorld());
+    const snapshot = await sender.openSnapshot();
+    const installing = await target.beginInstall(snapshot.start, 7);
+    for await (const { keys, values } of snapshot.pages()) await installing.addPage(keys, values);
+    await installing.abort();
+    expect([target.receipts.count, target.lastEntry.position]).toEqual([0, 9]);
+    await snapshot.close();
+    await Promise.all([sender.close(), target.close()]);
   });
 
   test('that ends before what both logs have is refused when the own log does not go on there', async () => {

@@ -26,6 +26,8 @@ export interface SnapshotTakeoverParts {
   readonly retention: LogRetention;
   /** Throws when the store is out of service. */
   readonly checkUsable: () => void;
+  /** Of the entries above that position, which are about to be discarded. */
+  readonly writeReceipt: (above: number) => Promise<void>;
   /** The log begins anew behind this state. */
   readonly onReset: (state: ViewState) => void;
   /** … and goes on with this entry, which it had before. */
@@ -57,11 +59,12 @@ export class SnapshotTakeover {
   }
 
   /** Gives up what came before. */
-  async begin(start: SnapshotStart, keepLogUpTo: number): Promise<SnapshotInstall> {
+  async begin(start: SnapshotStart, agreed: number | undefined): Promise<SnapshotInstall> {
     const { environment, directory, log, retention, checkUsable } = this.#parts;
     checkUsable();
     await this.abort();
     const { position } = start.position;
+    const keepLogUpTo = agreed ?? 0;
     if (keepLogUpTo > position && log.firstPosition > position + 1) {
       throw new EdisError('unreachable', `the snapshot ends at ${position}, this log begins at ${log.firstPosition}`);
     }
@@ -71,7 +74,7 @@ export class SnapshotTakeover {
       retention.unpin(pin);
     };
     const { nextViewPath: nextPath, readyViewPath: readyPath } = directory;
-    const takeOver = (state: ViewState): Promise<void> => this.#takeOver(state);
+    const takeOver = (state: ViewState): Promise<void> => this.#takeOver(state, agreed);
     const target = { views: environment.views, nextPath, readyPath, keepLogUpTo, takeOver, onEnded };
     try {
       this.#install = await SnapshotInstall.begin(target, start);
@@ -86,11 +89,12 @@ export class SnapshotTakeover {
     await this.#install?.abort();
   }
 
-  #takeOver(state: ViewState): Promise<void> {
-    const { applier, checkUsable, onFailed } = this.#parts;
+  #takeOver(state: ViewState, agreed: number | undefined): Promise<void> {
+    const { applier, checkUsable, onFailed, writeReceipt } = this.#parts;
     return applier.exclusive(async () => {
       checkUsable();
       try {
+        if (agreed !== undefined) await writeReceipt(agreed);
         await this.#replaceAll(state);
       } catch (caught) {
         const error = EdisError.from(caught, 'disk');

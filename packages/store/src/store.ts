@@ -130,6 +130,7 @@ export class Store {
       applier: this.#applier,
       retention: this.#retention,
       checkUsable: () => this.#checkUsable(),
+      writeReceipt: (above) => this.#writeReceipt(above),
       onReset: (state) => {
         this.#head.restart(state);
         this.#visiblePosition = state.position;
@@ -393,8 +394,7 @@ export class Store {
   }
 
   /** Writes down the entries above a position, as far as the log has them, before a snapshot takes their place. */
-  async writeReceipt(above: number): Promise<void> {
-    this.#checkUsable();
+  async #writeReceipt(above: number): Promise<void> {
     const from = Math.max(above, this.firstPosition - 1);
     if (from >= this.lastEntry.position) return;
     await this.receipts.write(this.#log, from, this.lastEntry);
@@ -419,11 +419,12 @@ export class Store {
 
   /**
    * Begins to take in another member's snapshot beside the state in use. One at a time.
-   * @param keepUpTo the own log up to there is the sender's too, and stays: a snapshot that ends before it takes
-   *   nothing away. EdisError 'unreachable' when the own log does not go on where the snapshot ends.
+   * @param agreed the own log up to there is the sender's too, and stays: a snapshot that ends before it takes nothing
+   *   away. What is above goes into a receipt in the moment in which it is discarded. Undefined: the sender has all of
+   *   the own log. EdisError 'unreachable' when the own log does not go on where the snapshot ends.
    */
-  beginInstall(start: SnapshotStart, keepUpTo = 0): Promise<SnapshotInstall> {
-    return this.#takeover.begin(start, keepUpTo);
+  beginInstall(start: SnapshotStart, agreed?: number): Promise<SnapshotInstall> {
+    return this.#takeover.begin(start, agreed);
   }
 
   /** Recomputes count and hash from all records as of viewPosition. */
