@@ -116,6 +116,18 @@ describe('a fault proxy', () => {
     expect(passedMs).toBeLessThan(150);
   });
 
+  it('passes what is still on its way when its sender has closed, and closes then', async () => {
+    const { client, there } = await dial();
+    proxy.impair('replies', { delayMs: 150 });
+    client.socket.end();
+    await waitFor(() => there.ended, 'the server hears the end');
+    there.socket.end('late');
+    await waitFor(() => there.closed, 'the server has closed');
+    expect([client.text, client.closed]).toEqual(['', false]);
+    await waitFor(() => client.closed, 'the client is closed');
+    expect([client.text, client.code, proxy.connectionCount]).toEqual(['late', undefined, 0]);
+  });
+
   it('limits the throughput of a direction', async () => {
     const { client, there } = await dial();
     proxy.impair('requests', { bytesPerSecond: 200_000 });
@@ -147,6 +159,18 @@ describe('a fault proxy', () => {
     await waitFor(() => client.closed && there.closed, 'both are closed');
     expect([client.code, there.code]).toEqual(['ECONNRESET', 'ECONNRESET']);
     await settle();
+  });
+
+  it('breaks a connection as soon as the direction that lost something loses nothing more', async () => {
+    const { client, there } = await dial();
+    proxy.impair('replies', { dropped: true });
+    there.socket.write('lost');
+    await pass(client, there, 'one way');
+    proxy.impair('requests', { dropped: false });
+    await pass(client, there, 'still one way');
+    proxy.impair('replies', { dropped: false });
+    await waitFor(() => client.closed && there.closed, 'both are closed');
+    expect(client.text).toBe('');
   });
 
   it('keeps connections over a healing that lost nothing', async () => {

@@ -57,19 +57,25 @@ export class FaultProxy {
     this.#target = { host: address.slice(0, separator), port: Number(address.slice(separator + 1)) };
   }
 
-  /** Makes one direction, or both, of connections that exist and of those to come worse, or better. */
+  /**
+   * Makes one direction, or both, of connections that exist and of those to come worse, or better. Connections that
+   * lost something break when nothing is lost any more: they must not go on without it.
+   */
   impair(directions: Direction | 'both', change: Partial<Impairment>): void {
     for (const direction of directions === 'both' ? (['requests', 'replies'] as const) : [directions]) {
       const impairment = { ...this.#impairments[direction], ...change };
       this.#impairments[direction] = impairment;
-      for (const { flows } of this.#links) flows[direction].impair(impairment);
+      for (const link of this.#links) {
+        const flow = link.flows[direction];
+        if (flow.lossy && !impairment.dropped) this.#reset(link);
+        else flow.impair(impairment);
+      }
     }
   }
 
-  /** Nothing is wrong any more. Connections that lost something break: they must not go on without it. */
+  /** Nothing is wrong any more. */
   heal(): void {
     this.impair('both', unimpaired);
-    for (const link of this.#links) if (link.flows.requests.lossy || link.flows.replies.lossy) this.#reset(link);
     for (const orphan of this.#orphans) orphan.resetAndDestroy();
     this.#orphans.clear();
   }
@@ -128,16 +134,16 @@ export class FaultProxy {
       socket.on('error', () => {
         if (this.#links.has(link)) this.#reset(link);
       });
-      socket.on('close', () => this.#onClose(link));
+      socket.on('close', () => this.#onClose(link, socket));
     }
   }
 
-  /** Both directions have ended properly, or one end is gone. */
-  #onClose(link: Link): void {
+  /** What an end said last may still be on its way to the other one, if both directions have ended properly for it. */
+  #onClose(link: Link, closed: Socket): void {
     if (!this.#links.has(link)) return;
     const { client, server } = link;
-    if (client.readableEnded && server.readableEnded) this.#forget(link);
-    else this.#end(link);
+    if (client.destroyed && server.destroyed) this.#forget(link);
+    else if (!closed.readableEnded || !closed.writableFinished) this.#end(link);
   }
 
   #end(link: Link): void {

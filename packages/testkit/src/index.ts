@@ -1,4 +1,9 @@
+export type { FaultClusterOptions } from './fault-cluster.ts';
+export { FaultCluster } from './fault-cluster.ts';
 export type { Impairment } from './fault-flow.ts';
+export { FaultLinks } from './fault-links.ts';
+export type { FaultStage } from './fault-play.ts';
+export { FaultPlay, realFaultKinds } from './fault-play.ts';
 export type { Direction, LinkEnd } from './fault-proxy.ts';
 export { FaultProxy } from './fault-proxy.ts';
 export type { Ended, ProgramOptions } from './program.ts';

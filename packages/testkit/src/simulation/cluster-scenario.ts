@@ -1,29 +1,30 @@
 import type { FinalRecord, HistoryOperation, JudgementFigures, Loss, MemberDump } from '@edis/checker';
-import { HistoryRecorder, judge, parseReceipt, runWorkload, showOperation, Workload } from '@edis/checker';
+import { HistoryRecorder, judge, parseReceipt, perform, runWorkload, showOperation, Workload } from '@edis/checker';
 import { EdisError } from '@edis/core';
 import type { FaultKind } from './fault.ts';
 import type { FaultPlan } from './fault-plan.ts';
 import { describePlan, faultKinds, planFaults } from './fault-plan.ts';
 import { FaultRunner } from './fault-runner.ts';
 import type { Breach } from './log-observer.ts';
-import { SeededRandom } from './seeded-random.ts';
-import { SimulatedCluster } from './simulated-cluster.ts';
+import type { ScenarioShape } from './scenario-shape.ts';
+import { shapeOf } from './scenario-shape.ts';
+import type { SimulatedClient } from './simulated-client.ts';
+import { clusterId, primaryRole, SimulatedCluster } from './simulated-cluster.ts';
 import { SimulatedWorld } from './simulated-world.ts';
+import { lostWrites } from './write-durability.ts';
 
-/** What one run of the scenario is like, besides its faults: drawn from its seed. */
-export interface ScenarioShape {
-  readonly members: number;
-  readonly clients: number;
-  readonly leaseMs: number;
-  /** A caller rests up to that long between two operations. */
-  readonly restMs: number;
-  /** Some writes ask for `memory` only, which nobody keeps when the power fails: it never does then. */
-  readonly memoryWrites: boolean;
+/** What befalls a cluster, and what that is like. Plain data: kept, it is the same run again. */
+export interface ScenarioPlan extends FaultPlan {
+  readonly shape: ScenarioShape;
+}
+
+export interface ScenarioOptions {
+  /** The faults and the work end after so many events at the latest; then it heals and is judged. @default none */
+  readonly maxEvents?: number;
 }
 
 export interface ScenarioResult {
-  readonly plan: FaultPlan;
-  readonly shape: ScenarioShape;
+  readonly plan: ScenarioPlan;
   /** Rules that were broken; none: the run is good. */
   readonly breaches: readonly Breach[];
   readonly figures: JudgementFigures;
@@ -35,85 +36,78 @@ export interface ScenarioResult {
   describe(): string;
 }
 
-const memberChoices = [1, 1, 2, 2, 3, 3, 4, 5] as const;
-const leaseChoices = [300, 1000, 2000] as const;
-/** In leases. */
-const restChoices = [0.1, 0.3, 1] as const;
-const memoryChance = 0.3;
 const losesPower: ReadonlySet<FaultKind> = new Set(['crash', 'blackout']);
 /** By then a cluster without faults takes writes. */
-const formedMs = 10_000;
-const safetyLeases = 30;
+const formedLeases = 4;
+const formedExtraMs = 1000;
+const safetyLeases = 24;
+const maxSafetyMs = 15_000;
 /** By then a healed cluster takes writes and its members are level, besides what the roll call takes. */
 const convergenceMs = 60_000;
 const timeoutLeases = 5;
 const settleMs = 5000;
+const wipedLeases = 2;
+/** Between two looks of all watchers together. */
+const watchLeases = 0.05;
+const scenarioActs = ['join', 'hand-over', 'wipe'] as const;
 
-/** The shape of a seed's run. */
-function shapeOf(seed: number): ScenarioShape {
-  const random = new SeededRandom(seed).split('shape');
-  const leaseMs = random.pick(leaseChoices);
-  return {
-    members: random.pick(memberChoices),
-    clients: 1 + random.below(3),
-    leaseMs,
-    restMs: leaseMs * random.pick(restChoices),
-    memoryWrites: random.chance(memoryChance),
-  };
-}
-
-/** The faults of a seed's run. */
-export function planOf(seed: number): FaultPlan {
-  const { members, clients, leaseMs, memoryWrites } = shapeOf(seed);
+/** The faults of a seed's run, and its shape. */
+export function planOf(seed: number): ScenarioPlan {
+  const shape = shapeOf(seed);
+  const { leaseMs } = shape;
   const numbered = (letter: string, count: number) =>
     Array.from({ length: count }, (_, index) => `${letter}${index + 1}`);
-  const names = ['info', ...numbered('m', members)];
-  const safetyMs = formedMs + safetyLeases * leaseMs;
-  const kinds = faultKinds.filter((kind) => kind !== 'act' && !(memoryWrites && losesPower.has(kind)));
-  return planFaults({
+  const formedMs = formedLeases * leaseMs + formedExtraMs;
+  const plan = planFaults({
     seed,
-    processes: names,
-    bystanders: numbered('c', clients),
-    safetyMs,
+    processes: ['info', ...numbered('m', shape.members + shape.lateMembers)],
+    roles: [primaryRole],
+    bystanders: numbered('c', shape.clients),
+    safetyMs: formedMs + Math.min(maxSafetyMs, safetyLeases * leaseMs),
     fromMs: formedMs / 2,
     leaseMs,
-    kinds,
+    kinds: faultKinds.filter((kind) => kind !== 'act' && !(shape.memoryWrites && losesPower.has(kind))),
+    acts: scenarioActs,
   });
+  return { ...plan, shape };
 }
 
 /** One run: a cluster forms, clients work on it while faults happen, it heals, and everything is judged. */
-export async function runScenario(plan: FaultPlan): Promise<ScenarioResult> {
-  const shape = shapeOf(plan.seed);
+export async function runScenario(
+  plan: FaultPlan & { readonly shape?: ScenarioShape },
+  options: ScenarioOptions = {},
+): Promise<ScenarioResult> {
   const world = new SimulatedWorld({ seed: plan.seed });
-  const run = new ScenarioRun(world, plan, shape);
+  const run = new ScenarioRun(world, { ...plan, shape: plan.shape ?? shapeOf(plan.seed) }, options);
   await run.toEnd();
   return run.result();
 }
 
 class ScenarioRun {
   readonly #world: SimulatedWorld;
-  readonly #plan: FaultPlan;
-  readonly #shape: ScenarioShape;
+  readonly #plan: ScenarioPlan;
   readonly #cluster: SimulatedCluster;
   readonly #workload: Workload;
   readonly #recorder: HistoryRecorder;
   readonly #final = new Map<string, FinalRecord | undefined>();
+  readonly #maxEvents: number;
   #isLevel = false;
 
-  constructor(world: SimulatedWorld, plan: FaultPlan, shape: ScenarioShape) {
+  constructor(world: SimulatedWorld, plan: ScenarioPlan, { maxEvents = Number.POSITIVE_INFINITY }: ScenarioOptions) {
+    this.#maxEvents = maxEvents;
     this.#world = world;
     this.#plan = plan;
-    this.#shape = shape;
-    const { members, clients, leaseMs } = shape;
-    this.#cluster = new SimulatedCluster({ world, members, clients, leaseMs, timeoutMs: timeoutLeases * leaseMs });
+    const { shape } = plan;
+    const { leaseMs } = shape;
+    this.#cluster = new SimulatedCluster({ world, shape, timeoutMs: timeoutLeases * leaseMs });
     this.#workload = new Workload({
       seed: plan.seed,
       prefix: '',
-      recordKeys: 4,
-      sumKeys: 2,
+      recordKeys: shape.recordKeys,
+      sumKeys: 1,
       acks: [
-        ['quorum', 3],
-        ['disk', 1],
+        ['quorum', shape.acks.quorum],
+        ['disk', shape.acks.disk],
         ['memory', shape.memoryWrites ? 1 : 0],
       ],
       maxStalenessMs: leaseMs,
@@ -124,28 +118,77 @@ class ScenarioRun {
   async toEnd(): Promise<void> {
     const { time, random } = this.#world;
     const { clients } = this.#cluster;
-    const faults = new FaultRunner(this.#world);
+    const faults = new FaultRunner(this.#world, {
+      act: (act, process) => this.#act(act, process),
+      whoIs: (name) => this.#cluster.whoIs(name),
+    });
     faults.begin(this.#plan);
     this.#cluster.start();
-    await time.run(formedMs, { until: () => clients.every(({ topology }) => topology?.formed === true) });
+    const areReady = (): boolean => clients.every(({ topology }) => topology?.formed === true);
+    await time.run(this.#plan.safetyMs / 2, { until: () => this.#isOver || areReady() });
     const rests = random.split('rests');
     const worked = runWorkload({
       workload: this.#workload,
-      sessions: clients.map((client) => client.session()),
-      cluster: clients[0]?.topology?.cluster ?? '',
+      sessions: clients.flatMap((client) => Array.from({ length: this.#plan.shape.callers }, () => client.session())),
+      cluster: clusterId,
       recorder: this.#recorder,
-      goesOn: () => time.nowMs < this.#plan.safetyMs,
+      goesOn: () => !this.#isOver,
       onOperation: () =>
         new Promise((resolve) => {
-          time.after(rests.between(0, this.#shape.restMs), resolve);
+          time.after(rests.between(0, this.#plan.shape.restMs), resolve);
         }),
     });
-    await time.run(this.#plan.safetyMs);
+    const watched = this.#plan.shape.watches ? clients.map((client, index) => this.#watch(client, index)) : [];
+    await time.run(this.#plan.safetyMs, { until: () => this.#isOver });
     faults.stop();
-    await time.runFor(worked, convergenceMs, 'the clients end');
+    await time.runFor(Promise.all([worked, ...watched]), convergenceMs, 'the clients end');
     this.#isLevel = await time.run(time.nowMs + convergenceMs, { until: () => this.#cluster.isLevel });
     await this.#readAll();
     this.#isLevel &&= await time.run(time.nowMs + settleMs, { until: () => this.#cluster.isLevel });
+  }
+
+  /** Reads one key, which others write, as often as a lease is long. */
+  async #watch(client: SimulatedClient, index: number): Promise<void> {
+    const { time } = this.#world;
+    const { leaseMs, clients } = this.#plan.shape;
+    const session = client.session();
+    const watch = {
+      key: this.#workload.keys[0] ?? '',
+      call: { kind: 'get' },
+      ack: undefined,
+      consistency: 'strong',
+      maxStalenessMs: undefined,
+      session: `watcher-${index + 1}`,
+    } as const;
+    while (!this.#isOver) {
+      await this.#recorder.record(watch, () => perform(session, watch, clusterId));
+      await new Promise<void>((resolve) => {
+        time.after(leaseMs * watchLeases * clients, resolve);
+      });
+    }
+  }
+
+  /** The safety phase is. */
+  get #isOver(): boolean {
+    const { nowMs, eventCount } = this.#world.time;
+    return nowMs >= this.#plan.safetyMs || eventCount >= this.#maxEvents;
+  }
+
+  #act(act: string, process: string): void {
+    const { leaseMs } = this.#plan.shape;
+    switch (act) {
+      case 'join':
+        this.#cluster.join();
+        return;
+      case 'hand-over':
+        this.#cluster.handOver(process);
+        return;
+      case 'wipe':
+        this.#cluster.wipe(process, leaseMs * wipedLeases);
+        return;
+      default:
+        throw new EdisError('internal', `nobody knows how to ${act}`);
+    }
   }
 
   /** What is there at the end; a key that nobody can read any more is a breach. */
@@ -176,8 +219,20 @@ class ScenarioRun {
   result(): ScenarioResult {
     const { trace, uncaught, time } = this.#world;
     const history = this.#recorder.history();
-    const evidence = { history, final: this.#final, losses: this.#losses(), dumps: this.#dumps() };
-    const { findings, figures } = judge({ ...evidence, settled: this.#isLevel });
+    const losses = this.#losses();
+    const { findings, figures } = judge({
+      history,
+      final: this.#final,
+      losses,
+      dumps: this.#dumps(),
+      settled: this.#isLevel,
+    });
+    const [store] = this.#cluster.stores.values();
+    if (this.#isLevel && store !== undefined) {
+      const excused = new Set(losses.flatMap(({ writes }) => writes.map(({ version }) => version)));
+      const { log } = this.#cluster;
+      for (const breach of lostWrites({ history, log, store, excused })) this.#cluster.breach(breach);
+    }
     if (!this.#isLevel) {
       this.#cluster.breach({ rule: 'converges', what: `members are not level ${convergenceMs} ms after the healing` });
     }
@@ -191,7 +246,6 @@ class ScenarioRun {
     const plan = this.#plan;
     return {
       plan,
-      shape: this.#shape,
       breaches,
       figures,
       epochCount: this.#cluster.log.epochCount,
@@ -201,15 +255,19 @@ class ScenarioRun {
         [
           trace.toString(),
           describePlan(plan),
-          JSON.stringify(this.#shape),
+          JSON.stringify(this.#plan.shape),
           ...breaches.map(({ rule, what }) => `BROKEN ${rule}: ${what}`),
         ].join('\n'),
     };
   }
 
   #losses(): Loss[] {
-    const texts = this.#cluster.members.flatMap(({ disk }) => disk.filesIn('receipts'));
-    return texts.map((text) => ({ writes: parseReceipt(text), fromMs: 0, toMs: undefined }));
+    const { members, lostReceipts } = this.#cluster;
+    const texts = [...members.flatMap(({ disk }) => disk.filesIn('receipts')), ...lostReceipts];
+    const receipts = texts.map((text) => ({ writes: parseReceipt(text), fromMs: 0, toMs: undefined }));
+    const [end] = this.#cluster.stores.values();
+    const { lostLogs, log } = this.#cluster;
+    return [...receipts, ...lostLogs.map((lost) => log.lossOf(lost, end ?? nothing))];
   }
 
   #dumps(): MemberDump[] {
@@ -221,6 +279,9 @@ class ScenarioRun {
     }));
   }
 }
+
+/** The log of a cluster of which nothing is left. */
+const nothing = { epochAt: (): undefined => undefined };
 
 function textOf(message: string, evidence: readonly HistoryOperation[]): string {
   return [message, ...evidence.map((operation) => `  ${showOperation(operation)}`)].join('\n');

@@ -20,6 +20,8 @@ export interface FaultPlanOptions {
   readonly seed: number;
   /** Whom faults may befall. */
   readonly processes: readonly string[];
+  /** Who somebody is at the moment of the fault (`primary`); the scenario knows. @default none */
+  readonly roles?: readonly string[];
   /** Who suffers from the network alone: a client that is cut off together with a former primary. @default nobody */
   readonly bystanders?: readonly string[];
   readonly safetyMs: number;
@@ -44,6 +46,7 @@ export const faultKinds: readonly FaultKind[] = [
   'kill',
   'crash',
   'blackout',
+  'terminate',
   'stall',
   'pause',
   'suspend',
@@ -67,7 +70,24 @@ const kindChance = 0.25;
 /** Those that end what a process was sure of. */
 const sharpKinds: ReadonlySet<FaultKind> = new Set(['partition', 'kill', 'crash', 'blackout', 'stall', 'pause']);
 const sharpKindChance = 0.5;
+/** So many seeds have one of those kinds only, with time to see what comes of each. */
+const pureChance = 0.3;
+const pureKinds: readonly FaultKind[] = [
+  'partition',
+  'partition',
+  'partition',
+  'pause',
+  'kill',
+  'crash',
+  'blackout',
+  'stall',
+];
+const pureGapLeases = 2;
 const maxSteps = 400;
+/** So many faults befall whoever has a role then. */
+const roleChance = 0.4;
+/** It is the former primary that shows whether its successor came too early, and what only it had. */
+const cutOffRoleChance = 0.7;
 /** Longer than it takes to notice that somebody is gone, and to replace it. */
 const maxFaultLeases = 10;
 /** Clocks that run wrong by more than that are outside of what a lease's margin covers. */
@@ -81,9 +101,12 @@ export function planFaults(options: FaultPlanOptions): FaultPlan {
   const disk = drawDisk(random.split('disk'), leaseMs);
   if (random.chance(calmChance)) return { seed, safetyMs, link, disk, faults: [] };
   const chosen = kinds.filter((kind) => random.chance(sharpKinds.has(kind) ? sharpKindChance : kindChance));
-  const some: readonly FaultKind[] = [...chosen, ...(acts.length > 0 ? (['act'] as const) : [])];
-  const meanGapMs = leaseMs * logBetween(random, brutalGapLeases, calmGapLeases);
-  const draw = new FaultDraw(random.split('each'), options);
+  const chosenActs = acts.filter(() => random.chance(kindChance));
+  const mixed: readonly FaultKind[] = [...chosen, ...(chosenActs.length > 0 ? (['act'] as const) : [])];
+  const pure = random.chance(pureChance) ? random.pick(pureKinds.filter((kind) => kinds.includes(kind))) : undefined;
+  const some = pure === undefined ? mixed : [pure];
+  const meanGapMs = leaseMs * logBetween(random, pure === undefined ? brutalGapLeases : pureGapLeases, calmGapLeases);
+  const draw = new FaultDraw(random.split('each'), { ...options, acts: chosenActs.length > 0 ? chosenActs : acts });
   const faults: Fault[] = [];
   let atMs = fromMs;
   for (;;) {
@@ -124,15 +147,18 @@ function drawDisk(random: SeededRandom, leaseMs: number): DiskTemper {
 class FaultDraw {
   readonly #random: SeededRandom;
   readonly #processes: readonly string[];
+  readonly #roles: readonly string[];
   readonly #bystanders: readonly string[];
   /** Whoever is in the network. */
   readonly #everybody: readonly string[];
   readonly #leaseMs: number;
   readonly #acts: readonly string[];
 
-  constructor(random: SeededRandom, { processes, bystanders = [], leaseMs, acts = [] }: FaultPlanOptions) {
+  constructor(random: SeededRandom, options: FaultPlanOptions) {
+    const { processes, roles = [], bystanders = [], leaseMs, acts = [] } = options;
     this.#random = random;
     this.#processes = processes;
+    this.#roles = roles;
     this.#bystanders = bystanders;
     this.#everybody = [...processes, ...bystanders];
     this.#leaseMs = leaseMs;
@@ -163,6 +189,8 @@ class FaultDraw {
         const others = this.#random.shuffle(this.#processes).slice(this.#random.below(this.#processes.length));
         return { atMs, kind, process, others, downMs: forMs, ...this.#steps(), tear: this.#random.chance(0.7) };
       }
+      case 'terminate':
+        return { atMs, kind, process, withinMs: this.#ms(1, maxFaultLeases), downMs: forMs };
       case 'stall':
         return { atMs, kind, process, forMs: this.#ms(0.01, 2), ...this.#steps() };
       case 'pause':
@@ -186,21 +214,29 @@ class FaultDraw {
     }
   }
 
-  #process(): string {
-    return this.#random.pick(this.#processes) ?? '';
+  #process(chance = roleChance): string {
+    const names = this.#roles.length > 0 && this.#random.chance(chance) ? this.#roles : this.#processes;
+    return this.#random.pick(names) ?? '';
   }
 
   #pair(): readonly [string, string] {
-    const [from = '', to = ''] = this.#random.shuffle(this.#everybody);
-    return [from, to];
+    const [one = '', other = ''] = this.#random.shuffle(this.#everybody);
+    if (this.#roles.length === 0 || !this.#random.chance(roleChance)) return [one, other];
+    const role = this.#random.pick(this.#roles) ?? '';
+    return this.#random.chance(0.5) ? [role, other] : [one, role];
   }
 
-  /** Half of them cut off one process with some bystanders: a former primary, say, and those who still ask it. */
+  /**
+   * Most of them cut off one process with some bystanders: a primary that is to be replaced, say, and those who still
+   * ask it. Some of these cut it off from a part of the others only, so that it is missed by one and heard by another.
+   */
   #parts(): { readonly some: readonly string[]; readonly others: readonly string[] } {
-    if (this.#random.chance(0.5)) {
-      const process = this.#process();
+    if (this.#random.chance(0.7)) {
+      const process = this.#process(cutOffRoleChance);
       const some = [process, ...this.#bystanders.filter(() => this.#random.chance(0.5))];
-      return { some, others: this.#everybody.filter((name) => !some.includes(name)) };
+      const rest = this.#everybody.filter((name) => !some.includes(name));
+      const others = this.#random.chance(0.3) ? rest.filter(() => this.#random.chance(0.5)) : rest;
+      return { some, others };
     }
     const all = this.#random.shuffle(this.#everybody);
     const cut = 1 + this.#random.below(Math.max(1, all.length - 1));

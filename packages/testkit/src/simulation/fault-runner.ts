@@ -1,12 +1,19 @@
 import { unreachable } from '@edis/core';
 import type { ClockFault, DiskFault, Fault, NetworkFault, ProcessFault } from './fault.ts';
-import { describeFault } from './fault.ts';
+import { describeFault, namedFault } from './fault.ts';
 import type { FaultPlan } from './fault-plan.ts';
 import type { SimulatedProcess, StepFilter } from './simulated-process.ts';
 import type { SimulatedWorld } from './simulated-world.ts';
 
 /** Does what only the scenario knows how to do. */
 export type ScenarioAct = (act: string, process: string) => void;
+
+/** What only the scenario knows. */
+export interface FaultKnowledge {
+  readonly act?: ScenarioAct;
+  /** Whose role a name is; a name that is none stands for itself. */
+  readonly whoIs?: (name: string) => string;
+}
 
 /**
  * Makes the faults of a plan happen in a world.
@@ -17,11 +24,13 @@ export type ScenarioAct = (act: string, process: string) => void;
 export class FaultRunner {
   readonly #world: SimulatedWorld;
   readonly #act: ScenarioAct;
+  readonly #whoIs: (name: string) => string;
   #stopped = false;
 
-  constructor(world: SimulatedWorld, act: ScenarioAct = () => {}) {
+  constructor(world: SimulatedWorld, { act = () => {}, whoIs = (name) => name }: FaultKnowledge = {}) {
     this.#world = world;
     this.#act = act;
+    this.#whoIs = whoIs;
   }
 
   /** Gives the world the temper of a plan, and schedules its faults. */
@@ -31,8 +40,9 @@ export class FaultRunner {
     for (const fault of faults) {
       this.#world.time.at(fault.atMs, () => {
         if (this.#stopped) return;
-        this.#world.note('fault', describeFault(fault).trim());
-        this.#apply(fault);
+        const actual = namedFault(fault, this.#whoIs);
+        this.#world.note('fault', describeFault(actual).trim());
+        this.#apply(actual);
       });
     }
   }
@@ -59,6 +69,7 @@ export class FaultRunner {
       case 'kill':
       case 'crash':
       case 'blackout':
+      case 'terminate':
       case 'stall':
       case 'pause':
       case 'suspend':
@@ -128,6 +139,9 @@ export class FaultRunner {
         return;
       case 'blackout':
         this.#amid(fault, process, () => this.#blackout(fault));
+        return;
+      case 'terminate':
+        process.terminate(fault.withinMs, fault.downMs);
         return;
       case 'stall':
         this.#amid(fault, process, () => process.stall(fault.forMs));

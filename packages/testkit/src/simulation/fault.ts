@@ -6,7 +6,7 @@ export type Fault = { readonly atMs: number } & (
   | ProcessFault
   | DiskFault
   | ClockFault
-  /** Something that only the scenario knows how to do: a node joins, a shard is handed over … */
+  /** Something that only the scenario knows how to do: a node joins, its disk is lost, a shard is handed over … */
   | { readonly kind: 'act'; readonly act: string; readonly process: string }
 );
 
@@ -69,6 +69,8 @@ export type ProcessFault =
       readonly afterSteps: number;
       readonly of: StepFilter;
     }
+  /** A signal to end, within that time. */
+  | { readonly kind: 'terminate'; readonly process: string; readonly withinMs: number; readonly downMs: number }
   | { readonly kind: 'pause'; readonly process: string; readonly forMs: number }
   | { readonly kind: 'suspend'; readonly process: string; readonly forMs: number };
 
@@ -85,6 +87,41 @@ export type ClockFault =
   | { readonly kind: 'clock-rate'; readonly process: string; readonly rate: number; readonly forMs: number };
 
 export type FaultKind = Fault['kind'];
+
+/** The fault with everybody's own name instead of a role. */
+export function namedFault(fault: Fault, whoIs: (name: string) => string): Fault {
+  switch (fault.kind) {
+    case 'block':
+    case 'clog':
+    case 'delay':
+      return { ...fault, from: whoIs(fault.from), to: whoIs(fault.to) };
+    case 'partition': {
+      const some = fault.some.map(whoIs);
+      return { ...fault, some, others: fault.others.map(whoIs).filter((name) => !some.includes(name)) };
+    }
+    case 'reset':
+      return { ...fault, first: whoIs(fault.first), second: whoIs(fault.second) };
+    case 'half-open':
+      return { ...fault, told: whoIs(fault.told), untold: whoIs(fault.untold) };
+    case 'act':
+    case 'kill':
+    case 'crash':
+    case 'blackout':
+    case 'terminate':
+    case 'stall':
+    case 'pause':
+    case 'suspend':
+    case 'slow-disk':
+    case 'hung-disk':
+    case 'full-disk':
+    case 'failed-sync':
+    case 'failed-write':
+    case 'failed-view':
+    case 'clock-step':
+    case 'clock-rate':
+      return { ...fault, process: whoIs(fault.process) };
+  }
+}
 
 /** A line for people. */
 export function describeFault({ atMs, kind, ...rest }: Fault): string {

@@ -1,24 +1,8 @@
-import { Store } from '@edis/store';
 import { describe, expect, it } from 'vitest';
 import type { Breach } from './log-observer.ts';
 import { LogObserver } from './log-observer.ts';
-import { SimulatedWorld } from './simulated-world.ts';
 import { entryOf, putOf } from './store-fakes.ts';
-
-async function stores(names: readonly string[]): Promise<Store[]> {
-  const world = new SimulatedWorld({ seed: 1 });
-  const opened: Store[] = [];
-  for (const name of names) {
-    const process = world.add(name, async (life) => {
-      const environment = life.process.disk.environmentOf(life);
-      opened.push(await Store.open({ directory: 'data', environment, newStoreId: () => name, cacheBytes: 1000 }));
-      return {};
-    });
-    process.start();
-  }
-  await world.time.run(1000);
-  return opened;
-}
+import { openStores } from './store-fixture.ts';
 
 function watch(): { observer: LogObserver; rules: () => string[] } {
   const breaches: Breach[] = [];
@@ -28,7 +12,7 @@ function watch(): { observer: LogObserver; rules: () => string[] } {
 
 describe('what is watched of the logs', () => {
   it('finds nothing where one writes and the other takes over what was written', async () => {
-    const [first, second] = await stores(['m1', 'm2']);
+    const [first, second] = await openStores(['m1', 'm2']);
     const { observer, rules } = watch();
     if (first === undefined || second === undefined) throw new Error('no stores');
     observer.observe(first, 'm1', 1);
@@ -40,7 +24,7 @@ describe('what is watched of the logs', () => {
   });
 
   it('finds two who write in one epoch, and what they wrote differently', async () => {
-    const [first, second] = await stores(['m1', 'm2']);
+    const [first, second] = await openStores(['m1', 'm2']);
     const { observer, rules } = watch();
     if (first === undefined || second === undefined) throw new Error('no stores');
     observer.observe(first, 'm1', 1);
@@ -51,7 +35,7 @@ describe('what is watched of the logs', () => {
   });
 
   it('finds a primary that goes on in its epoch after a restart', async () => {
-    const [first] = await stores(['m1']);
+    const [first] = await openStores(['m1']);
     const { observer, rules } = watch();
     if (first === undefined) throw new Error('no store');
     observer.observe(first, 'm1', 1);

@@ -1,9 +1,24 @@
-import type { Store } from '@edis/store';
+import type { Loss, LostWrite } from '@edis/checker';
+import type { EpochStart, Position } from '@edis/core';
+import type { Entry, Store } from '@edis/store';
 
 /** What a rule found broken. */
 export interface Breach {
   readonly rule: string;
   readonly what: string;
+}
+
+/** Which entries a log had when its disk was lost. */
+export interface LostLog {
+  readonly epochs: readonly EpochStart[];
+  readonly lastPosition: number;
+}
+
+interface KnownEntry {
+  readonly epoch: number;
+  readonly position: number;
+  readonly checksum: number;
+  readonly writes: readonly LostWrite[];
 }
 
 interface Origin {
@@ -22,8 +37,10 @@ export class LogObserver {
   readonly #onBreach: (breach: Breach) => void;
   /** Who wrote the entries of each epoch. */
   readonly #writers = new Map<number, Origin>();
-  /** Check sums by epoch and position. */
-  readonly #entries = new Map<string, number>();
+  /** By epoch and position. */
+  readonly #entries = new Map<string, KnownEntry>();
+  /** By version. */
+  readonly #places = new Map<number, Position[]>();
 
   constructor(onBreach: (breach: Breach) => void) {
     this.#onBreach = onBreach;
@@ -45,16 +62,31 @@ export class LogObserver {
     store.append = (entry) => {
       const encoded = append(entry);
       this.#onWritten(entry.epoch, { member, life });
-      this.#onEntry(entry.epoch, entry.position, encoded.checksum, member);
+      const { epoch, position } = entry;
+      this.#onEntry({ epoch, position, checksum: encoded.checksum, writes: writesOf(entry) }, member);
       return encoded;
     };
     store.appendEncoded = (firstPosition, bodies, checksums) => {
       const entries = appendEncoded(firstPosition, bodies, checksums);
       for (const [index, { epoch, position }] of entries.entries()) {
-        this.#onEntry(epoch, position, checksums[index] ?? 0, member);
+        this.#onEntry({ epoch, position, checksum: checksums[index] ?? 0, writes: [] }, member);
       }
       return entries;
     };
+  }
+
+  /** Where the write that made a version stands: in several places only if it was given out twice. */
+  placesOf(version: number): readonly Position[] {
+    return this.#places.get(version) ?? [];
+  }
+
+  /** What a lost log had and the log at the end has not. */
+  lossOf(lost: LostLog, end: Pick<Store, 'epochAt'>): Loss {
+    const gone = [...this.#entries.values()].filter(({ epoch, position }) => {
+      const wasThere = position <= lost.lastPosition && epochIn(lost.epochs, position) === epoch;
+      return wasThere && end.epochAt(position) !== epoch;
+    });
+    return { writes: gone.flatMap(({ writes }) => writes), fromMs: 0, toMs: undefined };
   }
 
   #onWritten(epoch: number, { member, life }: Origin): void {
@@ -66,13 +98,34 @@ export class LogObserver {
     }
   }
 
-  #onEntry(epoch: number, position: number, checksum: number, member: string): void {
+  #onEntry(entry: KnownEntry, member: string): void {
+    const { epoch, position, checksum } = entry;
     const place = `${epoch}:${position}`;
     const known = this.#entries.get(place);
-    if (known === undefined) this.#entries.set(place, checksum);
-    else if (known !== checksum) {
+    if (known === undefined) {
+      this.#entries.set(place, entry);
+      for (const { version } of entry.writes) {
+        this.#places.set(version, [...this.placesOf(version), { epoch, position }]);
+      }
+    } else if (known.checksum !== checksum) {
       const what = `${member} has another entry at position ${position} of epoch ${epoch} than was written first`;
       this.#onBreach({ rule: 'logs are prefixes', what });
     }
   }
+}
+
+export function lostLogOf({ epochs, lastEntry }: Pick<Store, 'epochs' | 'lastEntry'>): LostLog {
+  return { epochs: [...epochs], lastPosition: lastEntry.position };
+}
+
+function epochIn(epochs: readonly EpochStart[], position: number): number | undefined {
+  return epochs.findLast(({ firstPosition }) => firstPosition <= position)?.epoch;
+}
+
+function writesOf({ operations, timestamp }: Entry): LostWrite[] {
+  return operations.flatMap(({ kind, key, value }, index) => {
+    if (kind !== 'put' && kind !== 'delete' && kind !== 'expire') return [];
+    const text = typeof value === 'string' ? value : Buffer.from(value).toString('latin1');
+    return [{ key, value: kind === 'put' ? text : undefined, version: timestamp + index }];
+  });
 }

@@ -63,25 +63,23 @@ class Copier {
     }
     if (Array.isArray(value)) return value.map((item: unknown) => this.copy(item, fields));
     if (value instanceof Map) {
-      return new Map([...value].map(([key, item]) => [this.copy(key, undefined), this.copy(item, undefined)]));
+      const copy = new Map<unknown, unknown>();
+      for (const [key, item] of value) copy.set(this.copy(key, undefined), this.copy(item, undefined));
+      return copy;
     }
     return this.#copyObject(value, fields);
   }
 
   #copyObject(value: object, fields: ReadonlySet<string> | undefined): unknown {
     const copy: Record<string, unknown> = {};
-    for (const [name, item] of Object.entries(fields === undefined ? value : pick(value, fields))) {
+    for (const name of fields ?? Object.keys(value)) {
+      // Getters of a class count as fields, too.
+      if (fields !== undefined && !(name in value)) continue;
+      const item: unknown = Reflect.get(value, name);
       const inner = operationLists.has(name) && Array.isArray(item) ? operationFields : undefined;
       this.bytes += scalarBytes;
       copy[name] = this.copy(item, inner);
     }
     return copy;
   }
-}
-
-/** Getters of a class count as fields, too. */
-function pick(value: object, fields: ReadonlySet<string>): Record<string, unknown> {
-  const picked: Record<string, unknown> = {};
-  for (const name of fields) if (name in value) picked[name] = Reflect.get(value, name);
-  return picked;
 }

@@ -162,7 +162,7 @@ export class NetworkFabric {
   }
 
   noteMessage(from: Incarnation, to: Incarnation, what: string): void {
-    this.#parts.trace.add(this.#parts.time.nowMs, to.process.name, `< ${from.process.name} ${what}`);
+    this.#parts.trace.addMessage(this.#parts.time.nowMs, to.process.name, from.process.name, what);
   }
 
   #attempt(

@@ -14,14 +14,14 @@ export interface ShrinkOptions {
  *
  * @param fails runs a plan; true: it fails as the first one did
  */
-export async function shrink(
-  plan: FaultPlan,
-  fails: (plan: FaultPlan) => Promise<boolean>,
+export async function shrink<Plan extends FaultPlan>(
+  plan: Plan,
+  fails: (plan: Plan) => Promise<boolean>,
   { maxRuns = defaultMaxRuns }: ShrinkOptions = {},
-): Promise<FaultPlan> {
+): Promise<Plan> {
   let best = plan;
   let runs = 0;
-  const stillFails = async (candidate: FaultPlan): Promise<boolean> => {
+  const stillFails = async (candidate: Plan): Promise<boolean> => {
     runs += 1;
     if (!(await fails(candidate))) return false;
     best = candidate;

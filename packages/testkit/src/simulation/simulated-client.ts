@@ -24,10 +24,8 @@ import type { Incarnation } from './incarnation.ts';
 import type { SimulatedChannel } from './simulated-channel.ts';
 import type { SimulatedNetwork } from './simulated-network.ts';
 
-/** Between two attempts of a call. */
-const retryMs = [5, 100] as const;
-/** An attempt without an answer is given up, and its connection with it. */
-const attemptMs = 1500;
+/** Least time between two attempts of a call. */
+const minRetryMs = 1;
 const watchRetryMs = 200;
 const writeIdBytes = 32;
 
@@ -37,6 +35,10 @@ export interface SimulatedClientOptions {
   readonly info: readonly string[];
   /** A call without an answer by then fails, its outcome unknown. */
   readonly timeoutMs: number;
+  /** An attempt without an answer by then is given up, and its connection with it. */
+  readonly attemptMs: number;
+  /** Most time between two attempts. */
+  readonly retryMs: number;
 }
 
 /** An answer, or none. */
@@ -110,6 +112,14 @@ export class SimulatedClient {
     );
   }
 
+  /** What a primary was asked that is none any more is asked of the next one, without waiting for an answer. */
+  #learn(next: Topology): void {
+    const deposed = this.#topology === undefined ? [] : primaryAddresses(this.#topology);
+    this.#topology = next;
+    const primaries = primaryAddresses(next);
+    for (const address of deposed) if (!primaries.includes(address)) this.#members.get(address)?.close();
+  }
+
   #watch(): void {
     const { network, info, life } = this.#options;
     const address = info[this.#infoIndex++ % info.length] ?? '';
@@ -119,7 +129,7 @@ export class SimulatedClient {
         const known = this.#topology;
         const next = update.kind === 'whole' ? update.topology : known && applyDelta(known, update.delta);
         if (next === undefined) channel.close();
-        else if (known === undefined || next.revision >= known.revision) this.#topology = next;
+        else if (known === undefined || next.revision >= known.revision) this.#learn(next);
       },
       onClose: () => {
         channel.close();
@@ -149,14 +159,14 @@ class MemberStream {
     this.#options = options;
     this.#channel = options.network.dial(address);
     this.#stream = this.#channel.batch();
-    this.#stream.listen({ onMessage: (response) => this.#onMessage(response), onClose: () => this.#close() });
+    this.#stream.listen({ onMessage: (response) => this.#onMessage(response), onClose: () => this.close() });
   }
 
   ask({ shard, epoch, revision }: Routing, client: string, completedBelow: number, what: Operation): Promise<Reply> {
     this.#request += 1;
     const request = this.#request;
     return new Promise((resolve) => {
-      const cancel = this.#options.life.timers.after(attemptMs, () => this.#close());
+      const cancel = this.#options.life.timers.after(this.#options.attemptMs, () => this.close());
       this.#waiting.set(request, (reply) => {
         cancel();
         this.#waiting.delete(request);
@@ -175,7 +185,7 @@ class MemberStream {
     }
   }
 
-  #close(): void {
+  close(): void {
     if (this.closed) return;
     this.closed = true;
     for (const answer of [...this.#waiting.values()]) answer({ kind: 'lost' });
@@ -288,12 +298,18 @@ class SimulatedSession implements SessionCalls {
   }
 
   #pause(): Promise<void> {
-    const { life } = this.#options;
-    const [fromMs, toMs] = retryMs;
+    const { life, retryMs } = this.#options;
     return new Promise((resolve) => {
-      life.timers.after(fromMs + life.random() * (toMs - fromMs), resolve);
+      life.timers.after(minRetryMs + life.random() * retryMs, resolve);
     });
   }
+}
+
+function primaryAddresses({ shards }: Topology): string[] {
+  return shards.flatMap(({ members, primary }) => {
+    const leader = members.find(({ store }) => store === primary);
+    return leader?.endpoints.map(({ address }) => address) ?? [];
+  });
 }
 
 /** Nothing is gained by asking again. */

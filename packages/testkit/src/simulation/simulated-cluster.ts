@@ -1,31 +1,36 @@
+import type { ClusterState, StoreId } from '@edis/core';
+import { EdisError } from '@edis/core';
 import { Info, settings as infoSettings } from '@edis/info';
 import type { Logger } from '@edis/process';
 import { createLogger, defineSettings } from '@edis/process';
 import { Member, memberSettings } from '@edis/shard';
 import { Store } from '@edis/store';
 import type { Incarnation } from './incarnation.ts';
-import type { Breach } from './log-observer.ts';
-import { LogObserver } from './log-observer.ts';
+import type { Breach, LostLog } from './log-observer.ts';
+import { LogObserver, lostLogOf } from './log-observer.ts';
+import type { ScenarioShape } from './scenario-shape.ts';
 import { SimulatedClient } from './simulated-client.ts';
 import { InfoMemory, SimulatedInfoStore } from './simulated-info-store.ts';
 import type { RunningProgram, SimulatedProcess } from './simulated-process.ts';
 import type { SimulatedWorld } from './simulated-world.ts';
+import { mayLose } from './store-loss.ts';
 
 export interface SimulatedClusterOptions {
   readonly world: SimulatedWorld;
-  /** Members of the one shard; the first one forms it. */
-  readonly members: number;
-  readonly clients: number;
-  readonly leaseMs: number;
+  readonly shape: ScenarioShape;
   /** What a client's call waits for its answer. */
   readonly timeoutMs: number;
 }
 
+/** What stands in a fault for the member that leads when it happens. */
+export const primaryRole = 'primary';
+
 const infoAddress = 'info:7400';
 const memberPort = 7410;
-/** Times of info in leases: with shorter ones than usual, what takes long happens in a short run, too. */
-const infoLeases = { '--lease': 1, '--report': 0.2, '--dead-after': 1, '--roll-call': 5 } as const;
-const smallSegmentBytes = 64 * 1024;
+/** More than a run writes: beyond that much log, what only one member has is in no receipt. */
+const retentionBytesMax = 16 * 1024 * 1024;
+/** Whatever info is started first. */
+export const clusterId = 'simulated';
 
 /** A whole cluster of one shard in a simulated world: an info, members, and clients. */
 export class SimulatedCluster {
@@ -36,23 +41,28 @@ export class SimulatedCluster {
   readonly stores = new Map<string, Store>();
   readonly breaches: Breach[] = [];
   readonly log: LogObserver;
+  /** Logs that were lost with a disk. */
+  readonly lostLogs: LostLog[] = [];
+  /** Texts of receipts that were lost with a disk. */
+  readonly lostReceipts: string[] = [];
+  readonly #lostStores = new Set<StoreId>();
   readonly #world: SimulatedWorld;
-  readonly #options: SimulatedClusterOptions;
+  readonly #shape: ScenarioShape;
   readonly #memory = new InfoMemory();
+  #infoRole: Info | undefined;
 
-  constructor(options: SimulatedClusterOptions) {
-    const { world } = options;
-    this.#options = options;
+  constructor({ world, shape, timeoutMs }: SimulatedClusterOptions) {
+    this.#shape = shape;
     this.#world = world;
     this.log = new LogObserver((breach) => this.breach(breach));
     this.info = world.add('info', (life) => this.#runInfo(life));
-    const numbers = Array.from({ length: options.members }, (_, index) => index + 1);
+    const numbers = Array.from({ length: shape.members + shape.lateMembers }, (_, index) => index + 1);
     this.members = numbers.map((number) => world.add(`m${number}`, (life) => this.#runMember(life, number === 1)));
     const clients: SimulatedClient[] = [];
-    for (let number = 1; number <= options.clients; number++) {
+    for (let number = 1; number <= shape.clients; number++) {
       const process = world.add(`c${number}`, async (life) => {
         const network = world.networkOf(life);
-        clients.push(new SimulatedClient({ life, network, info: [infoAddress], timeoutMs: options.timeoutMs }));
+        clients.push(new SimulatedClient({ life, network, info: [infoAddress], timeoutMs, ...shape.client }));
         return {};
       });
       process.start();
@@ -60,13 +70,8 @@ export class SimulatedCluster {
     this.clients = clients;
   }
 
-  /** Names of the processes that faults may befall. */
-  get names(): readonly string[] {
-    return [this.info, ...this.members].map(({ name }) => name);
-  }
-
   start(): void {
-    for (const process of [this.info, ...this.members]) process.start();
+    for (const process of [this.info, ...this.members.slice(0, this.#shape.members)]) process.start();
   }
 
   breach(breach: Breach): void {
@@ -74,58 +79,119 @@ export class SimulatedCluster {
     this.#world.note('BROKEN', `${breach.rule}: ${breach.what}`);
   }
 
+  /** Who leads, as info has written it down; a name that is no role stands for itself. */
+  whoIs(name: string): string {
+    if (name !== primaryRole) return name;
+    const [shard] = this.#memory.state?.topology.shards ?? [];
+    return shard?.members.find(({ store }) => store === shard.primary)?.node ?? 'm1';
+  }
+
+  /** A member comes that was not there yet. */
+  join(): void {
+    this.members
+      .slice(this.#shape.members)
+      .find(({ state }) => state === 'off')
+      ?.start();
+  }
+
+  /** An operator wants another primary: a certain one, or anybody else when that is none or leads already. */
+  handOver(wanted: string): void {
+    const [shard] = this.#memory.state?.topology.shards ?? [];
+    const followers = shard?.members.filter(({ store }) => store !== shard.primary).map(({ node }) => node) ?? [];
+    const node = followers.includes(wanted) ? wanted : followers[0];
+    if (shard === undefined || node === undefined || this.#infoRole === undefined) return;
+    this.#infoRole.promote({ shard: shard.shard, node, isUnsafe: false }).then(
+      (reply) => this.#world.note('operator', `promote ${node}: ${reply.kind}`),
+      (caught: unknown) => this.#world.note('operator', `promote ${node}: ${EdisError.from(caught).message}`),
+    );
+  }
+
+  /** A member loses its disk, if the group is one that survives it. */
+  wipe(name: string, downMs: number): void {
+    const process = this.members.find((member) => member.name === name);
+    const store = this.stores.get(name);
+    if (process === undefined || store === undefined) return;
+    const states = [this.#memory.state, this.#memory.pending].filter((state) => state !== undefined);
+    const { identity } = store;
+    const isBearable = (state: ClusterState): boolean =>
+      state.records.every((record) => mayLose(record, identity.store, this.#lostStores));
+    if (states.length === 0 || !states.every(isBearable)) return;
+    this.#lostStores.add(identity.store);
+    this.lostLogs.push(lostLogOf(store));
+    this.lostReceipts.push(...process.disk.filesIn('receipts'));
+    process.wipe(downMs);
+  }
+
   /** All members run, are level, and hold the same. */
   get isLevel(): boolean {
-    const stores = [...this.stores.values()];
-    const [first] = stores;
-    if (first === undefined || stores.length < this.members.length) return false;
-    return stores.every(({ lastEntry, viewPosition, contentHash }) => {
+    if (this.stores.size < this.members.length) return false;
+    let first: Store | undefined;
+    for (const store of this.stores.values()) {
+      first ??= store;
       const { epoch, position } = first.lastEntry;
-      const isSame = lastEntry.epoch === epoch && lastEntry.position === position;
-      return isSame && viewPosition === position && contentHash === first.contentHash;
-    });
+      const { lastEntry, viewPosition } = store;
+      if (lastEntry.position !== position || lastEntry.epoch !== epoch || viewPosition !== position) return false;
+    }
+    const hash = first?.contentHash;
+    return [...this.stores.values()].every(({ contentHash }) => contentHash === hash);
   }
 
   async #runInfo(life: Incarnation): Promise<RunningProgram> {
-    const args = ['--listen', '0.0.0.0:7400', '--advertise', infoAddress, '--initial-shards', '1', '--node', 'info'];
-    const { leaseMs } = this.#options;
-    const times = Object.entries(infoLeases).flatMap(([flag, leases]) => [flag, `${Math.round(leaseMs * leases)}ms`]);
-    const config = infoSettings.parse([...args, ...times], {});
-    const surroundings = {
-      ...this.#surroundings(life),
-      store: new SimulatedInfoStore(this.#memory, life),
-      newNode: 'info',
-      newCluster: life.newId(),
-      nowMs: life.monotonicMs,
+    const { leaseMs, info: times } = this.#shape;
+    const config = {
+      ...infoDefaults,
+      listen: '0.0.0.0:7400',
+      advertise: [{ network: '', address: infoAddress }],
+      initialShards: 1,
+      node: 'info',
+      leaseMs,
+      ...times,
     };
-    const info = new Info(config, surroundings);
+    const random = this.#world.random.split(`info store ${life.number}`);
+    const info = new Info(config, {
+      ...this.#surroundings(life),
+      store: new SimulatedInfoStore(this.#memory, life, random),
+      newNode: 'info',
+      newCluster: clusterId,
+      nowMs: life.monotonicMs,
+    });
+    this.#infoRole = info;
+    life.onEnd(() => {
+      if (this.#infoRole === info) this.#infoRole = undefined;
+    });
     await info.start();
-    return info;
+    return endable(info);
   }
 
   async #runMember(life: Incarnation, forms: boolean): Promise<RunningProgram> {
     const { name } = life.process;
+    const { store: sizes, member: shape } = this.#shape;
     const store = await Store.open({
       directory: 'data',
       environment: life.process.disk.environmentOf(life),
       newStoreId: () => `${name}-${life.newId(8)}`,
-      cacheBytes: smallSegmentBytes,
-      segmentBytes: smallSegmentBytes,
-      retentionBytes: smallSegmentBytes * 2,
-      retentionBytesMax: smallSegmentBytes * 4,
+      ...sizes,
+      retentionBytesMax,
     });
     this.log.observe(store, name, life.number);
     this.stores.set(name, store);
     life.onEnd(() => {
       if (this.stores.get(name) === store) this.stores.delete(name);
     });
-    const listen = ['--listen', `0.0.0.0:${memberPort}`, '--advertise', `${name}:${memberPort}`, '--data', 'data'];
-    const others = ['--info', infoAddress, '--node', name, '--busy-poll-us', '0'];
-    const config = { ...memberTable.parse([...listen, ...others], {}), replicationDelayMs: 0 };
-    const role = forms ? 'write-shard' : 'read-shard';
+    const config = {
+      ...memberDefaults,
+      listen: `0.0.0.0:${memberPort}`,
+      advertise: [{ network: '', address: `${name}:${memberPort}` }],
+      data: 'data',
+      info: [infoAddress],
+      node: name,
+      busyPollUs: 0,
+      replicationDelayMs: 0,
+      ...shape,
+    };
     const member = new Member(config, {
       ...this.#surroundings(life),
-      role,
+      role: forms ? 'write-shard' : 'read-shard',
       node: name,
       store,
       incarnation: life.mark,
@@ -135,7 +201,7 @@ export class SimulatedCluster {
     });
     await store.saveIdentity({ node: name });
     await member.start();
-    return member;
+    return endable(member);
   }
 
   #surroundings(life: Incarnation) {
@@ -157,7 +223,22 @@ export class SimulatedCluster {
   }
 }
 
-const memberTable = defineSettings(memberSettings());
+/** Reading a command line takes as long as a hundred simulated milliseconds: once is enough. */
+const infoDefaults = infoSettings.parse([], {});
+const memberDefaults = defineSettings(memberSettings()).parse([], {});
+
+/** What a process does with its role when it is told to end. */
+function endable(role: {
+  readonly failed?: Promise<EdisError>;
+  drain(): Promise<void>;
+  close(): Promise<void>;
+}): RunningProgram {
+  const end = async (): Promise<void> => {
+    await role.drain();
+    await role.close();
+  };
+  return role.failed === undefined ? { end } : { failed: role.failed, end };
+}
 
 /** What a line of the log says, without what differs between two runs. */
 function textOf(line: string): string {

@@ -29,8 +29,9 @@ const unlimited = Number.POSITIVE_INFINITY;
 export class SimulatedDisk {
   readonly #time: SimulatedTime;
   readonly #random: SeededRandom;
-  readonly #files: MemoryDisk;
-  readonly #views = new MemoryViewStorage({ forgetful: true });
+  readonly #tearing: SeededRandom;
+  #files: MemoryDisk;
+  #views = newViews();
   /** What it is like when nothing is wrong with it. */
   #usual: DiskTemper = calmDisk;
   #temper: DiskTemper = calmDisk;
@@ -44,11 +45,8 @@ export class SimulatedDisk {
   constructor(time: SimulatedTime, random: SeededRandom) {
     this.#time = time;
     this.#random = random;
-    const tearing = random.split('tear');
-    this.#files = new MemoryDisk({
-      random: () => tearing.fraction(),
-      beforeSync: () => this.#wait(this.#user, true),
-    });
+    this.#tearing = random.split('tear');
+    this.#files = this.#newFiles();
   }
 
   /** Syncs that were carried out or failed. */
@@ -109,6 +107,14 @@ export class SimulatedDisk {
     void this.#views.crash(true);
   }
 
+  /** Another, empty one stands in its place. */
+  wipe(): void {
+    // Handles of what was there are as dead as after a crash.
+    this.#files.crash();
+    this.#files = this.#newFiles();
+    this.#views = newViews();
+  }
+
   onProcessEnd(): void {
     this.#user = undefined;
     this.#held = [];
@@ -142,6 +148,13 @@ export class SimulatedDisk {
     };
   }
 
+  #newFiles(): MemoryDisk {
+    return new MemoryDisk({
+      random: () => this.#tearing.fraction(),
+      beforeSync: () => this.#wait(this.#user, true),
+    });
+  }
+
   /** What an operation takes; the promises of a process that is gone never settle. */
   #wait(user: Incarnation | undefined, sync: boolean): Promise<void> {
     const [fromMs, toMs] = sync ? this.#temper.syncMs : this.#temper.otherMs;
@@ -155,6 +168,10 @@ export class SimulatedDisk {
       });
     });
   }
+}
+
+function newViews(): MemoryViewStorage {
+  return new MemoryViewStorage({ forgetful: true });
 }
 
 /**

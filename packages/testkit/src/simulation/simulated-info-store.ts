@@ -2,12 +2,15 @@ import type { ClusterState, InfoNode } from '@edis/core';
 import type { InfoStore } from '@edis/info';
 import type { Incarnation } from './incarnation.ts';
 import { copyMessage } from './message-copy.ts';
+import type { SeededRandom } from './seeded-random.ts';
 
 type StoreListener = Parameters<InfoStore['join']>[1];
 
 /** What an info keeps on the disk of its machine: it outlives its processes. */
 export class InfoMemory {
   state: ClusterState | undefined;
+  /** What is being written. */
+  pending: ClusterState | undefined;
 }
 
 /**
@@ -20,10 +23,14 @@ export class SimulatedInfoStore implements InfoStore {
   readonly #memory: InfoMemory;
   readonly #sync: () => Promise<void>;
 
-  constructor(memory: InfoMemory, life: Incarnation) {
+  constructor(memory: InfoMemory, life: Incarnation, random: SeededRandom) {
     this.#memory = memory;
     const { disk } = life.process.disk.environmentOf(life);
     this.#sync = () => disk.syncDirectory('info');
+    life.onEnd(() => {
+      if (memory.pending !== undefined && random.chance(0.5)) memory.state = memory.pending;
+      memory.pending = undefined;
+    });
   }
 
   load(): Promise<ClusterState | undefined> {
@@ -36,8 +43,10 @@ export class SimulatedInfoStore implements InfoStore {
 
   async save(state: ClusterState): Promise<void> {
     const saved = copyMessage(state).message;
+    this.#memory.pending = saved;
     await this.#sync();
     this.#memory.state = saved;
+    if (this.#memory.pending === saved) this.#memory.pending = undefined;
   }
 
   leave(): Promise<void> {

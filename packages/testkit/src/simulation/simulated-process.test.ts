@@ -159,4 +159,54 @@ describe('a process', () => {
     const next = lives[1];
     expect(next && process.disk.environmentOf(next).disk.open('data/a').size).toBe(3);
   });
+
+  it('that is told to end does what it has to do before, and comes back later', async () => {
+    const { world, process, ends } = endless(100);
+    await world.time.run(10);
+    process.terminate(1000, 500);
+    await world.time.run(100);
+    expect([process.state, ends()]).toEqual(['running', 0]);
+    await world.time.run(400);
+    expect([process.state, ends()]).toEqual(['off', 1]);
+    await world.time.run(1000);
+    expect(process.state).toBe('running');
+  });
+
+  it('that does not end in time is ended', async () => {
+    const { world, process, ends } = endless(5000);
+    await world.time.run(10);
+    process.terminate(1000, 500);
+    await world.time.run(1200);
+    expect([process.state, ends()]).toEqual(['off', 0]);
+    await world.time.run(10_000);
+    expect([process.state, ends()]).toEqual(['running', 0]);
+  });
+
+  it('comes back with an empty disk when it was wiped', async () => {
+    const { world, process, life, lives } = await start();
+    const file = process.disk.environmentOf(life).disk.open('data/a');
+    file.append([Buffer.from('one')]);
+    const synced = file.sync();
+    await world.time.runFor(synced, 1000, 'a sync');
+    process.wipe(100);
+    await world.time.run(world.time.nowMs + 200);
+    const next = lives[1];
+    expect(next && process.disk.environmentOf(next).disk.open('data/a').size).toBe(0);
+  });
 });
+
+/** A process that needs that long to end. */
+function endless(endMs: number): { world: SimulatedWorld; process: SimulatedProcess; ends: () => number } {
+  const world = new SimulatedWorld({ seed: 1 });
+  let ended = 0;
+  const process = world.add('m1', async (life) => ({
+    end: async () => {
+      await new Promise<void>((resolve) => {
+        life.timers.after(endMs, resolve);
+      });
+      ended += 1;
+    },
+  }));
+  process.start();
+  return { world, process, ends: () => ended };
+}

@@ -10,6 +10,8 @@ import type { Trace } from './trace.ts';
 export interface RunningProgram {
   /** Resolves when the program has to end by itself. */
   readonly failed?: Promise<EdisError>;
+  /** Takes nothing new, finishes what it has, and frees everything. */
+  end?(): Promise<void>;
 }
 
 /** Starts what the process runs, on the surroundings of one incarnation. */
@@ -55,9 +57,11 @@ export class SimulatedProcess {
   #incarnation: Incarnation | undefined;
   #incarnationCount = 0;
   #paused = false;
+  #ending = false;
   #pauseCount = 0;
   #powered = true;
   #deferred: (() => void)[] = [];
+  #program: RunningProgram | undefined;
   #interruption: { steps: number; readonly of: StepFilter; readonly run: () => void } | undefined;
   #cancelRestart: () => void = () => {};
 
@@ -101,9 +105,44 @@ export class SimulatedProcess {
     });
     this.#incarnation = incarnation;
     this.#parts.program(incarnation).then(
-      ({ failed }) => void failed?.then((error) => this.#ended(incarnation, error)),
+      (program) => {
+        if (incarnation === this.#incarnation) this.#program = program;
+        void program.failed?.then((error) => this.#ended(incarnation, error));
+      },
       (caught: unknown) => this.#ended(incarnation, EdisError.from(caught)),
     );
+  }
+
+  /** SIGTERM: the program ends as well as it can within that time, and is down for a while. */
+  terminate(withinMs: number, downMs: number): void {
+    const incarnation = this.#incarnation;
+    if (incarnation === undefined || this.#ending) return;
+    this.#note('is told to end');
+    this.#ending = true;
+    const over = (how: string): void => {
+      if (incarnation !== this.#incarnation) return;
+      this.#note(how);
+      this.#end(false);
+      this.#startAfter(downMs);
+    };
+    this.#parts.time.after(withinMs, () => over('is ended'));
+    const program = this.#program;
+    this.deliver(incarnation, () => {
+      const ended = Promise.resolve(program?.end?.());
+      ended.then(
+        () => over('has ended'),
+        (caught: unknown) => this.#ended(incarnation, EdisError.from(caught)),
+      );
+    });
+  }
+
+  /** The machine is replaced by one with an empty disk. */
+  wipe(downMs: number): void {
+    this.#note('loses its disk');
+    this.#powered = false;
+    this.#end(true);
+    this.disk.wipe();
+    this.#startAfter(downMs);
   }
 
   /** kill -9: what was written stays written, and the system closes the connections. Without `downMs` it stays down. */
@@ -224,6 +263,8 @@ export class SimulatedProcess {
     this.#interruption = undefined;
     if (incarnation === undefined) return;
     this.#incarnation = undefined;
+    this.#program = undefined;
+    this.#ending = false;
     incarnation.end();
     this.disk.onProcessEnd();
     this.#parts.onGone(incarnation, powerLost);

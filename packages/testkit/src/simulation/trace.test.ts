@@ -9,6 +9,14 @@ describe('a trace', () => {
     expect(trace.toString()).toContain('2 earlier lines');
   });
 
+  it('keeps the story from its beginning, without the messages', () => {
+    const trace = new Trace(1);
+    trace.add(1, 'm1', 'starts');
+    trace.addMessage(2, 'm2', 'm1', 'beacon');
+    trace.add(3, 'm1', 'ends');
+    expect(trace.story().map((line) => line.trim().split(' ').at(-1))).toEqual(['starts', 'ends']);
+  });
+
   it('tells two runs apart by any line, also by one that it no longer has', () => {
     const digestOf = (first: string): string => {
       const trace = new Trace(2);

@@ -1,0 +1,72 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import type { ScenarioPlan } from '../simulation/cluster-scenario.ts';
+import { parsePlans } from './errand.ts';
+
+/**
+ * A bug that is planted to see whether a simulation catches it. `mutants/NAME.patch` is the bug, and says which rule it
+ * breaks; `mutants/NAME.json`, if there is one, runs that are known to show it.
+ */
+export interface Mutant {
+  readonly name: string;
+  /** Rules whose breach shows it: another one may be broken by the planting alone. */
+  readonly rules: readonly string[];
+  /** Seeds that are tried behind the run that is kept. */
+  readonly seeds: readonly number[];
+  /** Seeds that are tried after those, at most. */
+  readonly limit: number;
+  /** A soak catches it within so many seeds that nobody has seen before; 0: it takes too rare a schedule. */
+  readonly freshSeeds: number;
+}
+
+const folder = new URL('../../mutants/', import.meta.url);
+
+/** What callers were told is not true. */
+const dataRules = [
+  'linearizable',
+  'session',
+  'bounded',
+  'durable',
+  'sum',
+  'replica',
+  'quorum writes stay',
+  'disk writes stay',
+  'logs are prefixes',
+] as const;
+
+function mutant(name: string, options: Partial<Omit<Mutant, 'name'>> = {}): Mutant {
+  return { name, rules: dataRules, seeds: [], limit: 30, freshSeeds: 0, ...options };
+}
+
+export const mutants: readonly Mutant[] = [
+  mutant('no-lease-check'),
+  mutant('quorum-off-by-one'),
+  mutant('acknowledged-before-sync', { freshSeeds: 500 }),
+  mutant('epoch-unchecked-on-streams'),
+  mutant('logs-compared-by-member-epoch'),
+  mutant('promise-not-durable'),
+  mutant('no-opening-entry', { rules: [...dataRules, 'converges'] }),
+  mutant('learner-counted'),
+  mutant('snapshot-without-tail'),
+  // The copy is set aside, and a group that can spare no other one waits for it in vain.
+  mutant('view-ahead-of-log', { rules: [...dataRules, 'converges'] }),
+  mutant('stale-session-read', { freshSeeds: 200 }),
+  mutant('joint-rule-left-out'),
+  mutant('granted-lease-forgotten'),
+  mutant('retry-carried-out-twice', { freshSeeds: 500 }),
+  mutant('suspend-unnoticed'),
+];
+
+export function patchOf(name: string): Promise<string> {
+  return readFile(fileURLToPath(new URL(`${name}.patch`, folder)), 'utf8');
+}
+
+/** The runs that are known to show a mutant; none: the drawn ones do. */
+export async function plansOf(name: string): Promise<readonly ScenarioPlan[]> {
+  const text = await readFile(fileURLToPath(new URL(`${name}.json`, folder)), 'utf8').catch(() => '[]');
+  return parsePlans(text);
+}
+
+export async function keepPlans(name: string, plans: readonly ScenarioPlan[]): Promise<void> {
+  await writeFile(fileURLToPath(new URL(`${name}.json`, folder)), `${JSON.stringify(plans, undefined, 2)}\n`);
+}

@@ -1,0 +1,196 @@
+import { describe, expect, it } from 'vitest';
+import type { ScenarioPlan } from './cluster-scenario.ts';
+import { runScenario } from './cluster-scenario.ts';
+import type { Fault } from './fault.ts';
+import type { ScenarioShape } from './scenario-shape.ts';
+
+/**
+ * Schedules that broke a rule once, or that break one as soon as what prevents it is taken out of the product: the
+ * plans of failing seeds with as few faults as still fail, kept as data, because another change of the simulator
+ * makes another run of the seed. Each is named after what it is about.
+ */
+const usualShape: ScenarioShape = {
+  members: 3,
+  lateMembers: 0,
+  clients: 2,
+  callers: 1,
+  leaseMs: 500,
+  restMs: 25,
+  recordKeys: 1,
+  watches: false,
+  acks: { quorum: 3, disk: 1 },
+  memoryWrites: false,
+  client: { attemptMs: 750, retryMs: 10 },
+  info: { deadAfterMs: 500, reportMs: 150, rollCallMs: 2500 },
+  store: { segmentBytes: 65_536, retentionBytes: 65_536, cacheBytes: 65_536, memorySyncMs: 100 },
+  member: { queueOperations: 16_384, sessionWaitMs: 20, drainMs: 2500 },
+};
+
+function planWith(shape: Partial<ScenarioShape>, faults: readonly Fault[]): ScenarioPlan {
+  return {
+    seed: 1,
+    safetyMs: 6000,
+    link: { usualMs: [0.1, 0.4], slowMs: 5, slowChance: 0.01 },
+    disk: { syncMs: [0.5, 2], otherMs: [0.01, 0.1] },
+    shape: { ...usualShape, ...shape },
+    faults,
+  };
+}
+
+const regressions: readonly (readonly [string, ScenarioPlan])[] = [
+  [
+    'a replica that wakes from a suspend knows how old it is, though its monotonic clock stood still',
+    planWith({}, [
+      { atMs: 3500, kind: 'clog', from: 'm1', to: 'm2', forMs: 1200 },
+      { atMs: 3500, kind: 'suspend', process: 'm2', forMs: 900 },
+    ]),
+  ],
+  [
+    'a primary that is cut off together with a client is replaced only after its lease, however early info misses it',
+    planWith({ watches: true, info: { deadAfterMs: 150, reportMs: 45, rollCallMs: 2500 } }, [
+      {
+        atMs: 3500,
+        kind: 'partition',
+        some: ['primary', 'c2'],
+        others: ['info', 'm1', 'm2', 'm3', 'c1'],
+        forMs: 900,
+      },
+    ]),
+  ],
+  [
+    'a primary that is paused for longer than its lease answers nothing from before it when it goes on',
+    planWith({ watches: true, info: { deadAfterMs: 150, reportMs: 45, rollCallMs: 2500 } }, [
+      { atMs: 2000, kind: 'pause', process: 'primary', forMs: 1500 },
+      { atMs: 4500, kind: 'pause', process: 'primary', forMs: 900 },
+    ]),
+  ],
+  [
+    'a member that lost its disk comes back as a learner, and the quorum of three still has every write',
+    planWith({}, [
+      { atMs: 2000, kind: 'act', act: 'wipe', process: 'primary' },
+      { atMs: 4500, kind: 'act', act: 'wipe', process: 'm2' },
+    ]),
+  ],
+  [
+    'a primary with a short lease still finds out that its only follower is gone for good',
+    {
+      seed: 535,
+      safetyMs: 2952,
+      link: { usualMs: [0.363, 1.05], slowMs: 72, slowChance: 0.001 },
+      disk: { syncMs: [0.19, 0.89], otherMs: [0.01, 0.1] },
+      shape: {
+        ...usualShape,
+        members: 2,
+        clients: 1,
+        leaseMs: 200,
+        restMs: 20,
+        recordKeys: 4,
+        memoryWrites: true,
+        client: { attemptMs: 1500, retryMs: 95 },
+        info: { deadAfterMs: 600, reportMs: 180, rollCallMs: 1000 },
+        store: { segmentBytes: 8192, retentionBytes: 8192, cacheBytes: 0, memorySyncMs: 1000 },
+        member: { queueOperations: 2, sessionWaitMs: 20, drainMs: 1000 },
+      },
+      faults: [
+        { atMs: 1780, kind: 'full-disk', process: 'primary', bytes: 98, forMs: 400 },
+        { atMs: 2951, kind: 'act', act: 'wipe', process: 'm1' },
+      ],
+    },
+  ],
+  [
+    'members end one after the other, and a late one joins, without a write being lost',
+    planWith({ lateMembers: 1 }, [
+      { atMs: 2000, kind: 'terminate', process: 'primary', withinMs: 5000, downMs: 300 },
+      { atMs: 2800, kind: 'act', act: 'join', process: 'm4' },
+      { atMs: 3600, kind: 'terminate', process: 'primary', withinMs: 5000, downMs: 300 },
+      { atMs: 5000, kind: 'act', act: 'hand-over', process: 'm4' },
+    ]),
+  ],
+  [
+    'what only a deposed primary has stays in its log until it is in a receipt, however little log is kept',
+    {
+      seed: 424,
+      safetyMs: 15000,
+      link: { usualMs: [0.15691706978744197, 0.6318193339744699], slowMs: 3.7979347769007767, slowChance: 0.01 },
+      disk: { syncMs: [0.3257195959906974, 1.044372006294145], otherMs: [0.01, 0.1] },
+      faults: [
+        {
+          atMs: 7721,
+          kind: 'partition',
+          some: ['primary', 'c2', 'c3'],
+          others: ['info', 'm1', 'm2', 'm3', 'c1', 'c4'],
+          forMs: 655,
+        },
+      ],
+      shape: {
+        members: 3,
+        lateMembers: 0,
+        clients: 4,
+        callers: 1,
+        leaseMs: 500,
+        restMs: 300,
+        acks: { quorum: 1, disk: 4 },
+        recordKeys: 4,
+        watches: true,
+        client: { attemptMs: 250, retryMs: 100 },
+        memoryWrites: false,
+        info: { deadAfterMs: 250, reportMs: 75, rollCallMs: 500 },
+        store: { segmentBytes: 1024, retentionBytes: 0, cacheBytes: 0, memorySyncMs: 1000 },
+        member: { queueOperations: 16384, sessionWaitMs: 0, drainMs: 500 },
+      },
+    },
+  ],
+  [
+    'what a snapshot was to discard is in no receipt when the snapshot is given up and its log leads again',
+    {
+      seed: 72,
+      safetyMs: 23549,
+      link: { usualMs: [25, 50], slowMs: 60, slowChance: 0 },
+      disk: { syncMs: [2.445477545023838, 4.890955090047676], otherMs: [0.01, 0.1] },
+      faults: [
+        { atMs: 9549, kind: 'partition', some: ['m1', 'c1', 'c2', 'c3'], others: ['info', 'm2'], forMs: 2200 },
+        { atMs: 9749, kind: 'kill', process: 'm2', downMs: 100, afterSteps: 0, of: 'any' },
+        { atMs: 11109, kind: 'partition', some: ['m2'], others: ['info'], forMs: 7000 },
+        { atMs: 12124, kind: 'crash', process: 'm2', downMs: 8000, afterSteps: 0, of: 'any', tear: false },
+      ],
+      shape: {
+        members: 2,
+        lateMembers: 0,
+        clients: 3,
+        callers: 1,
+        leaseMs: 1000,
+        restMs: 50,
+        acks: { quorum: 3, disk: 1 },
+        recordKeys: 2,
+        watches: true,
+        client: { attemptMs: 1500, retryMs: 20 },
+        memoryWrites: false,
+        info: { deadAfterMs: 1000, reportMs: 200, rollCallMs: 300 },
+        store: { segmentBytes: 65536, retentionBytes: 65536, cacheBytes: 0, memorySyncMs: 1000 },
+        member: { queueOperations: 16384, sessionWaitMs: 100, drainMs: 1000 },
+      },
+    },
+  ],
+];
+
+describe('keeps all rules and heals:', () => {
+  it.each(regressions)('%s', async (_rule, plan) => {
+    const result = await runScenario(plan);
+    expect(result.breaches, result.breaches.length > 0 ? result.describe() : '').toEqual([]);
+  });
+
+  it('what only a primary had that was cut off with a client is in a receipt when it comes back', async () => {
+    const cutOff = planWith({ callers: 2, acks: { quorum: 1, disk: 9 } }, [
+      {
+        atMs: 3500,
+        kind: 'partition',
+        some: ['primary', 'c2'],
+        others: ['info', 'm1', 'm2', 'm3', 'c1'],
+        forMs: 900,
+      },
+    ]);
+    const { breaches, figures } = await runScenario(cutOff);
+    expect(breaches).toEqual([]);
+    expect(figures.receipted).toBeGreaterThan(0);
+  });
+});
