@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The tests that need more than Node and npm: root, a real redis-server, a real etcd, tmpfs. Installs from Debian what
-# is missing, and fails if it cannot: nothing is skipped. `npm run test:system`; further arguments go to vitest.
+# The tests that need more than Node and npm: root, a real redis-server, a real etcd, strace, tmpfs, network namespaces.
+# Installs from Debian what is missing, and fails if it cannot: nothing is skipped. `npm run test:system`; further
+# arguments go to vitest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,7 +19,9 @@ declare -A packages=(
   [redis-server]=redis-server
   [strace]=strace
   [mount]=mount
-  [unshare]=util-linux
+  [setpriv]=util-linux
+  [ip]=iproute2
+  [iptables]=iptables
 )
 missing=()
 for command in "${!packages[@]}"; do

@@ -135,6 +135,54 @@ test('a reader that is stopped at random points, and goes on elsewhere, rebuilds
   }
 });
 
+test('a feed leaves a member that stands still within seconds, and misses and repeats nothing', async () => {
+  const running = await TestCluster.start({ shards: 1, replicas: 2 });
+  const controller = new AbortController();
+  try {
+    const client = await running.client();
+    const reader = await running.client();
+    const versions: number[] = [];
+    let longestMs = 0;
+    let lastMs = performance.now();
+    const reading = (async () => {
+      for await (const event of reader.watch({ from: 'start', signal: controller.signal })) {
+        if (event.kind !== 'put') continue;
+        versions.push(event.version);
+        longestMs = Math.max(longestMs, performance.now() - lastMs);
+        lastMs = performance.now();
+      }
+    })();
+    const serving = await waitFor(async () => {
+      const stats = await client.stats();
+      return stats.find((each) => (each.stats?.watcherCount ?? 0) > 0)?.node;
+    }, 'a member serves the feed');
+    const written: number[] = [];
+    const write = async (): Promise<void> => {
+      written.push((await client.put('counted', `${written.length}`)).version ?? 0);
+    };
+    await write();
+    await waitFor(() => versions.length > 0, 'the feed has begun');
+    running.cluster.process(serving).kill('SIGSTOP');
+    const stoppedMs = performance.now();
+    longestMs = 0;
+    while (versions.length < 2 || performance.now() - stoppedMs < 4_000) {
+      await write();
+      expect(performance.now() - stoppedMs, 'the feed goes on').toBeLessThan(15_000);
+    }
+    running.cluster.process(serving).kill('SIGCONT');
+    await write();
+    await waitFor(() => versions.at(-1) === written.at(-1), 'the feed is level');
+    expect(versions).toEqual(written);
+    expect(longestMs).toBeLessThan(6_000);
+    process.stdout.write(`the feed stood still for ${Math.round(longestMs)} ms\n`);
+    controller.abort();
+    await reading;
+  } finally {
+    controller.abort();
+    await running.close();
+  }
+});
+
 test('a reader that was away longer than the log reaches back is told so, and sent all records', async () => {
   const short = ['--segment', '64KiB', '--retention', '64KiB', '--retention-max', '128KiB'];
   const running = await TestCluster.start({
