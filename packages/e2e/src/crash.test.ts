@@ -34,9 +34,7 @@ class Load {
         // What was tried before the acknowledged value can not come back.
         this.attempted.set(key, new Set([value]));
       } catch {
-        await new Promise<void>((resolve) => {
-          setTimeout(resolve, 20);
-        });
+        // It may have been done, or may not: it stays among what was tried.
       }
     }
   }

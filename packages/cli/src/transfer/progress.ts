@@ -1,5 +1,5 @@
-import { SingleBar } from 'cli-progress';
 import type { CommandContext } from '../command.ts';
+import { makeProgressBar, type ProgressTerminal } from '../progress-bar.ts';
 
 /** How far a long transfer is, for the person who waits for it. */
 export interface Progress {
@@ -7,9 +7,6 @@ export interface Progress {
   update(done: number, records: number): void;
   end(): void;
 }
-
-/** The part of a terminal that a progress line needs. */
-export type ProgressTerminal = NodeJS.WritableStream & { readonly isTTY?: boolean };
 
 const silent: Progress = { update: () => {}, end: () => {} };
 
@@ -20,23 +17,14 @@ const silent: Progress = { update: () => {}, end: () => {} };
 export function showProgress(
   terminal: ProgressTerminal,
   total: number | undefined,
-  { settings, environment }: Pick<CommandContext, 'settings' | 'environment'>,
+  context: Pick<CommandContext, 'settings' | 'environment'>,
 ): Progress {
-  if (terminal.isTTY !== true || settings.json || environment['TERM'] === 'dumb') return silent;
   const known = total !== undefined && total > 0;
-  const bar = new SingleBar({
-    stream: terminal,
-    format: known ? '{bar} {percentage} %  {records} records  {eta_formatted} left' : '{records} records  {speed}/s',
-    barsize: 30,
-    barCompleteChar: '█',
-    barIncompleteChar: '░',
-    fps: 5,
-    hideCursor: null,
-    clearOnComplete: true,
-    stopOnComplete: false,
-    // Signals are the command's own: it ends properly, and so does the bar.
-    gracefulExit: false,
-  });
+  const format = known
+    ? '{bar} {percentage} %  {records} records  {eta_formatted} left'
+    : '{records} records  {speed}/s';
+  const bar = makeProgressBar(terminal, format, context);
+  if (bar === undefined) return silent;
   const startMs = Date.now();
   bar.start(known ? total : 0, 0, { records: 0, speed: 0 });
   return {
