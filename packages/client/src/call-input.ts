@@ -7,7 +7,7 @@ import {
   type Bytes,
   type Condition,
   checkKey,
-  checkMetadata,
+  checkMetadataSize,
   checkValue,
   EdisError,
   type Fault,
@@ -51,15 +51,20 @@ function checkedMetadata(metadata: Metadata | undefined): Metadata | undefined {
   if (metadata === null || typeof metadata !== 'object') {
     throw invalid(`the metadata is ${typeName(metadata)}; give an object of strings`);
   }
+  let fields = 0;
+  let bytes = 0;
   for (const name of Object.keys(metadata)) {
     const text: unknown = metadata[name];
     if (typeof text !== 'string')
       throw invalid(`metadata field ${JSON.stringify(name)} is ${typeName(text)}; give a string`);
-    if (hasHalfPair(name) || hasHalfPair(text)) {
+    const isPlain = isAscii(name) && isAscii(text);
+    if (!isPlain && (hasHalfPair(name) || hasHalfPair(text))) {
       throw invalid(`metadata field ${JSON.stringify(name)} has half a surrogate pair, which UTF-8 cannot store`);
     }
+    fields++;
+    bytes += isPlain ? name.length + text.length : Buffer.byteLength(name) + Buffer.byteLength(text);
   }
-  refuse(checkMetadata(metadata));
+  refuse(checkMetadataSize(fields, bytes));
   return metadata;
 }
 

@@ -532,6 +532,25 @@ describe('places', () => {
     expect(shell.memberOf('w1')).toMatchObject({ shard: 's1', role: 'learner', store: 'emptied' });
   });
 
+  test('an emptied directory of a primary waits for a person when the only other copy does not count', () => {
+    const shell = new Shell(1);
+    const [w1, r1] = shell.group('r1');
+    shell.say(w1 ?? 0, { kind: 'propose', proposal: { epoch: 2, change: 'remove', store: 'store-r1' } });
+    shell.disconnect(w1 ?? 0);
+    shell.disconnect(r1 ?? 0);
+    const emptied = shell.register('w1', { store: 'emptied', shard: 's1' });
+    expect(shell.refusalOf(emptied)).toBe('waits-for-operator');
+    expect(shell.messagesOf(emptied)).toMatchObject([
+      { message: expect.stringContaining("'edis promote --unsafe s1' takes the copy of r1") },
+    ]);
+    const again = shell.register('r1', { role: 'read-shard', shard: 's1' });
+    shell.run(shell.cluster.onPromote({ shard: 's1', node: '', isUnsafe: true }, shell.nowMs).effects);
+    shell.promise(again, { epoch: 1, position: 5 });
+    expect(shell.record?.primary).toBe('store-r1');
+    expect(shell.refusalOf(shell.register('w1', { store: 'emptied', shard: 's1' }))).toBeUndefined();
+    expect(shell.memberOf('w1')).toMatchObject({ shard: 's1', role: 'learner', store: 'emptied' });
+  });
+
   test('an emptied directory never takes the place of the primary that the shard waits for', () => {
     const shell = new Shell(1);
     const w1 = shell.register('w1');
@@ -692,6 +711,19 @@ describe('promotion', () => {
     expect(ask('s1', '')).toBe('not-alive');
   });
 
+  test('nothing is taken from a primary that is well: it would decline', () => {
+    const shell = new Shell(1);
+    const [w1] = shell.group('r1');
+    const ask = (node: string) => {
+      const { reply } = shell.cluster.onPromote({ shard: 's1', node, isUnsafe: true }, shell.nowMs);
+      return reply.kind === 'refused' ? `${reply.cause}: ${reply.message}` : reply.kind;
+    };
+    expect(ask('')).toMatch(/^primary-well: s1 is led by w1, which is well: .*'edis promote s1' hands it over$/);
+    expect(ask('r1')).toMatch(/'edis promote s1 r1' hands it over$/);
+    shell.report(w1 ?? 0, { serving: false });
+    expect(ask('r1')).toBe('accepted');
+  });
+
   test('the operator names who leads without the others, the primary itself included, whatever their logs are', () => {
     const shell = new Shell(1);
     const [w1, r1] = shell.group('r1');
@@ -699,6 +731,8 @@ describe('promotion', () => {
       ['r1', r1],
       ['w1', w1],
     ] as const) {
+      // It can not act.
+      for (const each of [w1, r1]) shell.report(each ?? 0, { serving: false });
       const { reply, effects } = shell.cluster.onPromote({ shard: 's1', node, isUnsafe: true }, shell.nowMs);
       expect(reply).toEqual({ kind: 'accepted' });
       shell.run(effects);

@@ -96,6 +96,7 @@ export class Cluster {
       leaseMs,
       rollCallMs,
       liveness: this.#liveness,
+      isServing: (store) => this.#reports.get(store)?.serving === true,
       state: () => this.#current,
       adopt: (state) => this.#adopt(state),
       sendTo: (store, message) => this.#sendTo(store, message),

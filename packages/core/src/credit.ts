@@ -1,8 +1,10 @@
 /**
  * How much a primary may send to one follower before the follower has made something durable.
  *
- * Guarantees: at most `creditBytes` of entries are under way unacknowledged, save that a single entry larger than that
- * travels alone. A slow follower thereby falls behind in the log file, not in the primary's memory.
+ * Guarantees: nothing is sent while `creditBytes` of entries or more are under way unacknowledged. What is sent fits
+ * into what is left of them, but for its first entry, because an entry travels whole: so at most one entry is under way
+ * beyond the credit. An entry is less than `maxBatchBytes` and one write, 10 MiB at the very most. A slow follower
+ * thereby falls behind in the log file, not in the primary's memory.
  */
 export class Credit {
   readonly #creditBytes: number;

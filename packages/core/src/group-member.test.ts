@@ -103,6 +103,18 @@ describe('the part that a member plays', () => {
     expect(machine.part.kind).toBe('waiting');
   });
 
+  test('a primary that promised says that it is idle when it is named again without a promotion', () => {
+    const machine = leader();
+    expect(machine.isIdlePrimary).toBe(false);
+    machine.onPrepare(prepare(6), facts({ nowMs: owedMs }));
+    machine.onPromiseSaved(facts());
+    machine.onStopped(facts());
+    machine.onConfiguration(configuration({ epoch: 7, members: ['a', 'c'] }), facts());
+    expect([machine.part.kind, machine.isIdlePrimary]).toEqual(['waiting', true]);
+    machine.onConfiguration(configuration({ epoch: 8, primarySince: 8, primary: 'c' }), facts());
+    expect(machine.isIdlePrimary).toBe(false);
+  });
+
   test('after a promise it listens to nobody until a configuration of that epoch or above', () => {
     const machine = member('b', configuration(), 7);
     machine.start(facts());

@@ -87,6 +87,11 @@ export class GroupMember {
     return this.#part;
   }
 
+  /** The configuration names it as the primary, and it is none before info has its promise and promotes it. */
+  get isIdlePrimary(): boolean {
+    return this.#configuration?.primary === this.#self && this.#part.kind !== 'leading';
+  }
+
   get configuration(): Configuration | undefined {
     return this.#configuration;
   }

@@ -104,7 +104,10 @@ class Process {
     expect(store.world.reigns.get(since) ?? this).toBe(this);
     store.world.reigns.set(since, this);
     const openingPosition = store.log.length + 1;
-    this.leading = new LeadingGroup({ self: store.name, configuration, openingPosition, nowMs: store.monotonicMs });
+    this.leading = new LeadingGroup({
+      ...{ self: store.name, configuration, openingPosition },
+      ...{ unreplicatedBytesMax: 0, nowMs: store.monotonicMs },
+    });
     this.append({ epoch: since, id: store.world.nextId() });
   }
 

@@ -110,7 +110,7 @@ export type { Fault } from './operation-check.ts';
 export {
   checkInKeyspace,
   checkKey,
-  checkMetadata,
+  checkMetadataSize,
   checkOperation,
   checkValue,
   checkValueLength,

@@ -6,6 +6,8 @@ import type { Configuration } from './node-message.ts';
 const leaseMs = 2000;
 const tickMs = 50;
 const openingPosition = 11;
+const MIB = 1024 * 1024;
+const unreplicatedBytesMax = 128 * MIB;
 
 function configuration(change: Partial<Configuration> = {}): Configuration {
   return {
@@ -34,7 +36,8 @@ class Primary {
   readonly living = new Set<string>();
 
   constructor(known: Configuration) {
-    this.group = new LeadingGroup({ self: 'a', configuration: known, openingPosition, nowMs: this.nowMs });
+    const { nowMs } = this;
+    this.group = new LeadingGroup({ self: 'a', configuration: known, openingPosition, unreplicatedBytesMax, nowMs });
   }
 
   get facts(): LeadingFacts {
@@ -63,6 +66,15 @@ class Primary {
     this.living.add(store);
     this.group.onFollower(store);
     this.beacon();
+  }
+
+  /** Entries of a mebibyte each, synced here. */
+  write(count: number): void {
+    for (const last = this.lastPosition + count; this.lastPosition < last; ) {
+      this.lastPosition += 1;
+      this.group.onAppended(this.lastPosition, MIB);
+    }
+    this.sync();
   }
 
   sync(position = this.lastPosition): void {
@@ -301,6 +313,67 @@ describe('losing a member', () => {
     primary.nowMs += 1500;
     primary.take(primary.group.tick(primary.facts));
     primary.pass(500);
+    expect(primary.kinds()).toEqual([]);
+  });
+});
+
+describe('a member that lives and lags', () => {
+  test('is removed when half of what may be on no quorum is, if the others are a quorum that keeps up', () => {
+    const primary = active(two);
+    primary.write(60);
+    primary.pass(tickMs);
+    expect([primary.kinds(), primary.group.isFull]).toEqual([[], false]);
+    primary.write(6);
+    primary.pass(tickMs);
+    expect(primary.kinds()).toEqual(['remove']);
+    expect(primary.group.quorumPosition).toBe(openingPosition);
+    primary.configure(configuration({ epoch: 6, configuredSize: 2 }));
+    expect(primary.group.quorumPosition).toBe(primary.lastPosition);
+    primary.write(1000);
+    primary.pass(1000);
+    expect([primary.kinds(), primary.group.isFull, primary.mayAct]).toEqual([[], false, true]);
+  });
+
+  test('is the slowest of those that hold the quorum back', () => {
+    const four = configuration({ members: ['a', 'b', 'c', 'd'], quorum: 3, configuredSize: 4 });
+    const primary = active(four);
+    primary.write(40);
+    primary.acknowledge('c');
+    primary.write(80);
+    primary.acknowledge('b');
+    primary.pass(tickMs);
+    expect(primary.effects).toMatchObject([{ kind: 'propose', proposal: { change: 'remove', store: 'd' } }]);
+  });
+
+  test('stays when it holds nothing back', () => {
+    const primary = active(three);
+    primary.write(100);
+    primary.acknowledge('b');
+    primary.write(30);
+    primary.pass(1000);
+    expect(primary.kinds()).toEqual([]);
+  });
+
+  test('stays when the others would be no quorum that keeps up: then the log is full', () => {
+    const primary = active(three);
+    primary.write(127);
+    primary.pass(10_000);
+    expect([primary.kinds(), primary.group.isFull]).toEqual([[], false]);
+    primary.write(3);
+    expect(primary.group.isFull).toBe(true);
+    primary.acknowledge('c', primary.lastPosition - 50);
+    expect(primary.group.isFull).toBe(false);
+  });
+
+  test('that comes closer before it is asked for is wanted away no longer', () => {
+    const primary = active(two);
+    primary.write(68);
+    primary.lastPosition += 1;
+    primary.pass(tickMs);
+    expect([primary.kinds(), primary.group.wantedPosition]).toEqual([[], primary.lastPosition]);
+    primary.acknowledge('b', primary.lastPosition - 10);
+    primary.pass(tickMs);
+    primary.sync();
     expect(primary.kinds()).toEqual([]);
   });
 });

@@ -7,6 +7,7 @@ import { isSilent, planMembership } from './membership-plan.ts';
 import type { Configuration, MembershipProposal } from './node-message.ts';
 import { quorumOf } from './quorum.ts';
 import type { StoreId } from './topology.ts';
+import { UnreplicatedLog } from './unreplicated-log.ts';
 
 /**
  * The primary's part of the group, from its opening entry to its end.
@@ -53,6 +54,8 @@ export interface LeadingGroupOptions {
   readonly self: StoreId;
   readonly configuration: Configuration;
   readonly openingPosition: number;
+  /** Log that no quorum has may grow to that size. */
+  readonly unreplicatedBytesMax: number;
   readonly nowMs: number;
 }
 
@@ -72,9 +75,18 @@ const maxBarrierMs = 5000;
 const refusedShare = 0.1;
 const stalledShare = 0.25;
 
+/** Less than what is on the way to followers under full load would refuse writes for no reason. */
+const minUnreplicatedBytes = 64 * 1024 * 1024;
+/** A member that lets that share of the bound pile up is removed: long before writes would have to wait. */
+const laggingShare = 0.5;
+/** To what share of the bound bytes are counted exactly. */
+const countedShare = 1 / 64;
+
 export class LeadingGroup {
   readonly #self: StoreId;
   readonly #progress: GroupProgress;
+  readonly #unreplicated: UnreplicatedLog;
+  readonly #unreplicatedBytesMax: number;
   readonly #lease: HeldLease;
   #leaseMs: number;
   readonly #since: number;
@@ -96,8 +108,10 @@ export class LeadingGroup {
   #listeningSinceMs: number;
   #tickedMs: number;
 
-  constructor({ self, configuration, openingPosition, nowMs }: LeadingGroupOptions) {
+  constructor({ self, configuration, openingPosition, unreplicatedBytesMax, nowMs }: LeadingGroupOptions) {
     this.#self = self;
+    this.#unreplicatedBytesMax = Math.max(unreplicatedBytesMax, minUnreplicatedBytes);
+    this.#unreplicated = new UnreplicatedLog(this.#unreplicatedBytesMax * countedShare);
     this.#configuration = configuration;
     this.#openingPosition = openingPosition;
     this.#quorumWanted = openingPosition;
@@ -144,6 +158,11 @@ export class LeadingGroup {
     return this.#configuration.quorum >= quorumOf(this.#configuration.configuredSize);
   }
 
+  /** So much of the log is on no quorum that it must not grow: what only this primary has is never dropped. */
+  get isFull(): boolean {
+    return this.#unreplicated.bytes > this.#unreplicatedBytesMax;
+  }
+
   /** It may act in this moment: take a write, give the answer to a write or to a strong read. */
   mayAct(nowMs: number, wallMs: number): boolean {
     return this.#state.kind !== 'opening' && this.#state.kind !== 'stopped' && this.#lease.isHeld(nowMs, wallMs);
@@ -175,6 +194,11 @@ export class LeadingGroup {
 
   onFollowerGone(store: StoreId): void {
     this.#followers.delete(store);
+  }
+
+  /** The log grew by an entry. */
+  onAppended(position: number, bytes: number): void {
+    this.#unreplicated.onAppended(position, bytes);
   }
 
   /** An entry needs the quorum. */
@@ -272,16 +296,24 @@ export class LeadingGroup {
       silentMs: (store) => this.#silentMs(store, nowMs),
       followers: [...this.#followers],
       durableOf: (store) => this.#progress.durableOf(store),
+      quorumPosition: this.#progress.position,
+      quorumWithout: (store) => this.#progress.reachedBy(this.#ruleAfter({ kind: 'remove', store })),
+      laggingBelow: this.#laggingBelow,
     });
     if (planned === undefined) return;
     this.#change = { ...planned, barrier: lastPosition, sinceMs: nowMs, askedIn: 0 };
     this.#applyRules();
   }
 
-  /** There is no reason for it any more: whoever was silent is heard, or the other way round. */
+  get #laggingBelow(): number {
+    return this.#unreplicated.positionBelow(this.#unreplicatedBytesMax * laggingShare);
+  }
+
+  /** There is no reason for it any more: whoever was silent is heard, or the other way round; or it lags no more. */
   #isMoot({ kind, store }: MembershipChange, nowMs: number): boolean {
     if (kind === 'add') return !this.#isHeard(store, nowMs);
-    return !isSilent(this.#silentMs(store, nowMs), this.#leaseMs);
+    const isLagging = this.#progress.durableOf(store) < this.#laggingBelow;
+    return !isLagging && !isSilent(this.#silentMs(store, nowMs), this.#leaseMs);
   }
 
   /** How long a store has granted nothing while this primary listened; infinite when it never has. */
@@ -320,6 +352,7 @@ export class LeadingGroup {
 
   #advance(facts: LeadingFacts): readonly LeadingEffect[] {
     const effects: LeadingEffect[] = [];
+    this.#unreplicated.onQuorum(this.#progress.position);
     const change = this.#change;
     if (change !== undefined && change.askedIn === 0 && this.#mayAsk(change, facts)) {
       const { epoch } = this.#configuration;

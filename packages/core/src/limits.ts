@@ -36,7 +36,7 @@ export const limits = {
   maxMeasures: 16,
   /** Groups that one shard answers an aggregate with; more are an error, because a cut-off answer would be wrong. */
   maxGroups: 65_536,
-  /** A member's clock may lead by as much; a wall clock further ahead is not believed. */
+  /** An opening entry goes so far ahead: no version of what a power loss has taken is given out again. */
   maxClockAheadMs: 10_000,
   /** Operation ids are remembered for that long, by the log's timestamps. */
   operationIdWindowMs: 10 * 60_000,

@@ -3,8 +3,9 @@ import type { StoreId } from './topology.ts';
 /**
  * Which member a primary wants to win or lose next.
  *
- * A member that is silent is removed before the lease is at risk: with two members the primary would have to stop. A
- * follower that keeps up becomes a member by itself, one at a time.
+ * A member that is silent is removed before the lease is at risk: with two members the primary would have to stop. So
+ * is one that lives, but is the reason why ever more of the log is on no quorum, if the others are a quorum that keeps
+ * up. A follower that keeps up becomes a member by itself, one at a time.
  */
 export interface MembershipChange {
   readonly kind: 'add' | 'remove';
@@ -24,6 +25,12 @@ export interface MembershipFacts {
   /** Stores with an open stream. */
   readonly followers: readonly StoreId[];
   readonly durableOf: (store: StoreId) => number;
+  /** Everything up to here is safe on a quorum. */
+  readonly quorumPosition: number;
+  /** The same, for the group without that member. */
+  readonly quorumWithout: (store: StoreId) => number;
+  /** Who is not safe up to here is too far behind. */
+  readonly laggingBelow: number;
 }
 
 /** More members make each quorum larger and no shard safer in practice; further replicas follow as learners. */
@@ -40,7 +47,10 @@ const absentShare = 0.25;
 export function planMembership(facts: MembershipFacts): MembershipChange | undefined {
   const silent = facts.members.find((store) => store !== facts.self && isLost(store, facts));
   if (silent !== undefined) return { kind: 'remove', store: silent };
-  if (!facts.isActive || facts.members.length >= maxMembers) return undefined;
+  if (!facts.isActive) return undefined;
+  const laggard = laggardOf(facts);
+  if (laggard !== undefined) return { kind: 'remove', store: laggard };
+  if (facts.members.length >= maxMembers) return undefined;
   const level = facts.followers.find(
     (store) =>
       !facts.members.includes(store) &&
@@ -54,6 +64,18 @@ export function planMembership(facts: MembershipFacts): MembershipChange | undef
 /** Nothing was heard of it for so long that the lease is at risk. */
 export function isSilent(silentMs: number, leaseMs: number): boolean {
   return silentMs > leaseMs * silentShare;
+}
+
+/**
+ * The slowest of those that hold the quorum back. Of three, two that lag both stay: without one of them the other
+ * would be needed all the more.
+ */
+function laggardOf(facts: MembershipFacts): StoreId | undefined {
+  const { self, members, durableOf, quorumPosition, quorumWithout, laggingBelow } = facts;
+  if (quorumPosition >= laggingBelow) return undefined;
+  return members
+    .filter((store) => store !== self && durableOf(store) < laggingBelow && quorumWithout(store) >= laggingBelow)
+    .toSorted((left, right) => durableOf(left) - durableOf(right))[0];
 }
 
 function isLost(store: StoreId, { leaseMs, leadingForMs, silentMs, followers }: MembershipFacts): boolean {

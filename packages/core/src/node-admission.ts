@@ -51,9 +51,7 @@ export function admit(state: ClusterState, registration: Registration, liveness:
   if (place !== undefined) return admitKnown(state, registration, place);
   const former = formerPlace(state, registration);
   const awaited = former === undefined ? awaitedSuccession(state, registration) : undefined;
-  if (awaited !== undefined) {
-    return refused('no-such-shard', `shard ${awaited} looks for another primary than the one that ${node} was`);
-  }
+  if (awaited !== undefined) return awaited;
   if (role === 'write-shard' && former === undefined) return admitNewShard(state, registration);
   return admitReplica(state, registration, former, liveness);
 }
@@ -67,12 +65,24 @@ function formerPlace(state: ClusterState, { node }: Registration): Place | undef
 }
 
 /**
- * It was the primary, and has lost its disk, while others may follow it: once one does, it has its former place. By
- * then it would be a new shard, and its group short of a copy for good.
+ * It was the primary, and has lost its disk, while others have a copy: once one of them leads, it has its former place.
+ * Before that it would be a new shard, and its group short of a copy for good. A copy that does not count may lack what
+ * the primary acknowledged alone, so that only a person can take it.
  */
-function awaitedSuccession(state: ClusterState, { node }: Registration): ShardId | undefined {
+function awaitedSuccession(state: ClusterState, { node }: Registration): Admission | undefined {
   const place = placeOf(state, (member, shard) => member.node === node && member.store === shard.primary);
-  return place !== undefined && place.record.members.length > 1 ? place.shard.shard : undefined;
+  if (place === undefined) return undefined;
+  const { shard, members } = place.shard;
+  if (place.record.members.length > 1) {
+    return refused('no-such-shard', `shard ${shard} looks for another primary: ${node} has not the data that it had`);
+  }
+  if (members.length === 1) return undefined;
+  const others = members.filter((member) => member !== place.member).map((member) => member.node);
+  return refused(
+    'waits-for-operator',
+    `shard ${shard} waits for the data that its primary ${node} had, and ${node} has not; if it is lost for good, ` +
+      `'edis promote --unsafe ${shard}' takes the copy of ${others.join(' or ')} while that runs`,
+  );
 }
 
 /** Only a restarted replica has to show again that it serves. */

@@ -89,7 +89,14 @@ export interface Configuration {
   readonly leaseMs: number;
 }
 
-export type RefusalCause = 'other-cluster' | 'other-shard' | 'shard-taken' | 'no-such-shard' | 'invalid' | 'name-taken';
+export type RefusalCause =
+  | 'other-cluster'
+  | 'other-shard'
+  | 'shard-taken'
+  | 'no-such-shard'
+  | 'invalid'
+  | 'name-taken'
+  | 'waits-for-operator';
 
 export type InfoMessage =
   | {
@@ -126,7 +133,13 @@ export type KeyspaceReply =
   | { readonly kind: 'dropped'; readonly revision: number }
   | { readonly kind: 'refused'; readonly cause: KeyspaceRefusalCause; readonly message: string };
 
-export type PromoteRefusalCause = 'no-such-shard' | 'no-such-node' | 'not-a-member' | 'not-alive' | 'is-primary';
+export type PromoteRefusalCause =
+  | 'no-such-shard'
+  | 'no-such-node'
+  | 'not-a-member'
+  | 'not-alive'
+  | 'is-primary'
+  | 'primary-well';
 
 /** What info answers to the wish for another primary. `accepted`: it is under way; the topology will show it. */
 export type PromoteReply =

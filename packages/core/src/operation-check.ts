@@ -176,13 +176,24 @@ export function checkValue(value: Bytes): Fault | undefined {
 export function checkMetadata(metadata: Metadata | undefined): Fault | undefined {
   if (metadata === undefined) return undefined;
   const names = Object.keys(metadata);
-  if (names.length > limits.maxMetadataFields) {
+  let length = 0;
+  for (const name of names) length += name.length + (metadata[name]?.length ?? 0);
+  // Nearly all metadata is so short that nobody need look at its characters.
+  const isShort = length * maxUtf8BytesPerUnit <= limits.maxMetadataBytes;
+  return checkMetadataSize(names.length, isShort ? length : metadataBytes(metadata));
+}
+
+/** Of UTF-8, per element of a string: a pair of surrogates has four for two. */
+const maxUtf8BytesPerUnit = 3;
+
+/** For who has counted already. */
+export function checkMetadataSize(fields: number, bytes: number): Fault | undefined {
+  if (fields > limits.maxMetadataFields) {
     return {
       cause: 'metadata-too-large',
-      message: `the metadata has ${names.length} fields; at most ${limits.maxMetadataFields} are allowed`,
+      message: `the metadata has ${fields} fields; at most ${limits.maxMetadataFields} are allowed`,
     };
   }
-  const bytes = metadataBytes(metadata);
   if (bytes <= limits.maxMetadataBytes) return undefined;
   return {
     cause: 'metadata-too-large',

@@ -117,7 +117,14 @@ export interface BatchRequest {
   readonly operations: readonly Operation[];
 }
 
-export type BusyCause = 'queue-operations' | 'queue-bytes' | 'client-share' | 'overlay' | 'clients' | 'queries';
+export type BusyCause =
+  | 'queue-operations'
+  | 'queue-bytes'
+  | 'client-share'
+  | 'overlay'
+  | 'clients'
+  | 'queries'
+  | 'unreplicated';
 
 export type InvalidCause =
   | 'key-empty'

@@ -17,11 +17,19 @@ export interface PromoteDecision {
   readonly to: StoreId;
 }
 
+/** What info sees of the shard that the wish is about. */
+export interface PromoteFacts {
+  /** It has a session and is heard on it. */
+  readonly isLiving: (store: StoreId) => boolean;
+  /** The primary is heard, says that it serves, and is the process that was promoted. */
+  readonly isPrimaryWell: boolean;
+}
+
 /** Whether a wish can be fulfilled, as far as info can tell. */
 export function decidePromote(
   state: ClusterState,
   { shard: shardId, node, isUnsafe }: PromoteWish,
-  isLiving: (store: StoreId) => boolean,
+  { isLiving, isPrimaryWell }: PromoteFacts,
 ): PromoteDecision {
   const index = state.topology.shards.findIndex((candidate) => candidate.shard === shardId);
   const shard = state.topology.shards[index];
@@ -30,6 +38,12 @@ export function decidePromote(
   const named = shard.members.find((member) => member.node === node);
   if (node !== '' && named === undefined) return refused('no-such-node', `shard ${shardId} has no member ${node}`);
   if (isUnsafe) {
+    if (isPrimaryWell) {
+      // It would decline, with its lease, and nothing would come of it.
+      const primary = shard.members.find(({ store }) => store === record.primary)?.node ?? record.primary;
+      const advice = `nothing is given up; 'edis promote ${shardId}${node === '' ? '' : ` ${node}`}' hands it over`;
+      return refused('primary-well', `${shardId} is led by ${primary}, which is well: ${advice}`);
+    }
     // One that was removed may have more than nobody, and a primary that waits for its members may go on without them.
     return (named === undefined ? shard.members : [named]).some(({ store }) => isLiving(store))
       ? { reply: { kind: 'accepted' }, to: named?.store ?? '' }

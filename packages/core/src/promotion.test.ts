@@ -251,6 +251,24 @@ describe('the former primary', () => {
     expect(info.promoted).toBe('b in 7');
   });
 
+  test('that is all there is, and does not act, is promoted once more', () => {
+    const info = new Info(['a'], 'b');
+    info.idleMs = 2 * leaseMs + 1;
+    info.review();
+    info.answer('a');
+    info.pass(settleMs);
+    expect(info.promoted).toBe('a in 6');
+  });
+
+  test('that does not act, and of whose members nobody is there, is left to come back by itself', () => {
+    const info = new Info(['a', 'b', 'c']);
+    info.gone('b');
+    info.gone('c');
+    info.idleMs = 2 * leaseMs + 1;
+    info.review();
+    expect(info.asked.get('a')).toBeUndefined();
+  });
+
   test('roll call: when all members restarted it is waited for, and no longer than that', () => {
     const info = new Info(['a', 'b']);
     info.gone('a');

@@ -18,6 +18,8 @@ export interface ShardGroupsParts {
   readonly leaseMs: number;
   readonly rollCallMs: number;
   readonly liveness: Liveness;
+  /** It has said so in its last report on this session. */
+  readonly isServing: (store: StoreId) => boolean;
   readonly state: () => ClusterState;
   /** Makes a state the current one. */
   readonly adopt: (state: ClusterState) => readonly ClusterEffect[];
@@ -115,8 +117,15 @@ export class ShardGroups {
   }
 
   #decidePromote(wish: PromoteWish): ReturnType<typeof decidePromote> {
-    const { state, liveness } = this.#parts;
-    return decidePromote(state(), wish, (store) => liveness.isLiving(store));
+    const { state, liveness, isServing } = this.#parts;
+    const record = this.#recordOf(wish.shard);
+    const isPrimaryWell =
+      record !== undefined &&
+      !isPrimaryNew(record) &&
+      liveness.isLiving(record.primary) &&
+      isServing(record.primary) &&
+      this.waitsFor(wish.shard) === '';
+    return decidePromote(state(), wish, { isLiving: (store) => liveness.isLiving(store), isPrimaryWell });
   }
 
   /** Never while another primary is being looked for. */

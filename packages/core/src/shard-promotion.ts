@@ -229,7 +229,9 @@ export class ShardPromotion {
     const hasPromised = [record.primary, ...others].some((store) => this.#hasPromised(store, record));
     if (isPrimaryThere && hasPromised) return 'promised';
     if (this.#handOver?.isLevel === true) return 'hand-over';
-    if (nowMs < this.#pausedUntilMs || others.length === 0) return undefined;
+    if (nowMs < this.#pausedUntilMs) return undefined;
+    // With nobody to answer a primary can only lose; one that is all there is, and does not serve, succeeds itself.
+    if (others.length === 0 && (record.members.length > 1 || !isPrimaryThere)) return undefined;
     if (!isPrimaryThere) return isAlive(record.primary) ? undefined : 'lost';
     return idleMs > idleLeases * this.#options.leaseMs ? 'lost' : undefined;
   }

@@ -228,8 +228,8 @@ export class Tenure {
     const { logger } = this.#parts;
     if (message.kind === 'refused') {
       const { cause } = message;
-      // A read shard that comes before the cluster is formed asks again and again; the others want an operator.
-      const level = cause === 'no-such-shard' ? 'debug' : 'warn';
+      // Whoever asks again and again says so itself, once; the others want an operator.
+      const level = cause === 'no-such-shard' || cause === 'waits-for-operator' ? 'debug' : 'warn';
       logger[level]({ event: 'refused', session, cause }, message.message);
     } else if (message.kind === 'registered') {
       logger.info({ event: 'registered', session, shard: message.shard }, 'node registered');

@@ -1,4 +1,4 @@
-import type { Topology } from '@edis/core';
+import type { Shard, Topology } from '@edis/core';
 
 export interface LogLine {
   readonly facts: Readonly<Record<string, string | number>>;
@@ -18,8 +18,8 @@ export function describeChange(previous: Topology, next: Topology): readonly Log
     const former = before.get(shard.shard);
     if (former === shard) continue;
     if (former !== undefined && former.epoch !== shard.epoch) {
-      const facts = { event: 'epoch', revision, shard: shard.shard, epoch: shard.epoch };
-      lines.push({ facts, text: 'the primary was promoted into a new epoch' });
+      const facts = { event: 'epoch', revision, shard: shard.shard, epoch: shard.epoch, primary: nameOf(shard) };
+      lines.push({ facts, text: describeEpoch(former, shard) });
     }
     for (const member of shard.members) {
       const was = former?.members.find((candidate) => candidate.store === member.store);
@@ -35,6 +35,17 @@ export function describeChange(previous: Topology, next: Topology): readonly Log
     }
   }
   return lines;
+}
+
+/** A primary that is promoted again, after its restart, keeps its members. */
+function describeEpoch(former: Shard, shard: Shard): string {
+  if (former.primary !== shard.primary) return `another primary was promoted: ${nameOf(shard)}`;
+  const isSame = former.voters.length === shard.voters.length && shard.voters.every((it) => former.voters.includes(it));
+  return isSame ? 'the primary was promoted into a new epoch' : 'the members of the shard that count changed';
+}
+
+function nameOf({ primary, members }: Shard): string {
+  return members.find((member) => member.store === primary)?.node ?? primary;
 }
 
 function describeKeyspaces(previous: Topology, next: Topology): readonly LogLine[] {

@@ -101,11 +101,20 @@ interface MethodShape {
 }
 
 export function method<Request, Response>(
-  { path, requestStream, responseStream }: MethodShape,
+  shape: MethodShape,
   request: MessageCodec<Request>,
   response: MessageCodec<Response>,
 ): Method<Request, Response> {
-  const definition = {
+  return { definition: bytesDefinition(shape), request, response };
+}
+
+/** A method of which grpc-js sees bytes. */
+export function bytesDefinition({
+  path,
+  requestStream,
+  responseStream,
+}: MethodShape): MethodDefinition<Buffer, Buffer> {
+  return {
     path,
     requestStream,
     responseStream,
@@ -114,7 +123,6 @@ export function method<Request, Response>(
     responseSerialize: asIs,
     responseDeserialize: asIs,
   };
-  return { definition, request, response };
 }
 
 const healthCheckShape: MethodShape = {

@@ -10,7 +10,7 @@ import type {
   UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { HealthImplementation } from 'grpc-health-check';
+import type { HealthImplementation } from 'grpc-health-check';
 import type { FeedHandlers, InfoHandlers, QueryHandlers, ReplicationHandlers, ShardHandlers } from './handlers.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { formatAddress, parseListenAddress } from './listen-address.ts';
@@ -64,7 +64,9 @@ export class RpcServer {
   readonly #options: RpcServerOptions;
   readonly #methods = createMethods();
   readonly #grpc = new Server(serverOptions);
-  readonly #health: HealthImplementation;
+  /** Loaded with the start: clients, which share this package, need none. */
+  #health: HealthImplementation | undefined = undefined;
+  #isServing = false;
   readonly #services: readonly string[];
   readonly #listener = createServer({ noDelay: true }, (socket) => this.#connected(socket));
   readonly #sockets = new Set<Socket>();
@@ -76,21 +78,25 @@ export class RpcServer {
   constructor(options: RpcServerOptions) {
     this.#options = options;
     this.#services = this.#addServices();
-    this.#health = new HealthImplementation(Object.fromEntries(this.#services.map((name) => [name, 'NOT_SERVING'])));
-    this.#health.addToServer(this.#grpc);
+    addReflection(this.#grpc);
   }
 
   /** Listens. The health status stays NOT_SERVING until `setServing(true)`. */
   async start(): Promise<{ port: number; address: string }> {
     const wanted = parseListenAddress(this.#options.listen);
-    addReflection(this.#grpc);
+    const { HealthImplementation } = await import('grpc-health-check');
+    if (this.#closing !== undefined) throw new EdisError('closed', 'the server was closed while it started');
+    this.#health = new HealthImplementation();
+    this.#health.addToServer(this.#grpc);
+    this.setServing(this.#isServing);
     this.#injector = this.#grpc.createConnectionInjector(ServerCredentials.createInsecure());
     const port = await this.#listen(wanted);
     return { port, address: formatAddress({ host: wanted.host, port }) };
   }
 
   setServing(serving: boolean): void {
-    for (const name of this.#services) this.#health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
+    this.#isServing = serving;
+    for (const name of this.#services) this.#health?.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
   }
 
   /** Takes no new connections and calls, and waits for the open ones; the deadline only ends the waiting. */

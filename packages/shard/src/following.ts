@@ -28,7 +28,8 @@ export interface FollowingParts {
   readonly replicationDelayMs: number;
   /** A stamp of the monotonic clock is sent, to be echoed. */
   readonly onStamp: (stampMs: number) => void;
-  readonly onStream: (epoch: number) => void;
+  /** `openingPosition`: of the entry with which the primary opened the epoch in which it leads. */
+  readonly onStream: (epoch: number, openingPosition: number) => void;
   readonly onShown: () => void;
   /**
    * Whether the lease is granted that it asks for. `isFollowing`: its positions are those of the log that is
@@ -301,7 +302,7 @@ class Connection {
       return;
     }
     if (response.message.kind === 'start' && this.#follower.state.kind === 'following') {
-      this.#parts.onStream(response.epoch);
+      this.#parts.onStream(response.epoch, response.message.epochs.at(-1)?.firstPosition ?? 0);
       this.#listener.onFollowing();
       // What it has is the primary's from here on; how much of that is synced, the primary learns at once.
       this.onSynced();

@@ -156,17 +156,23 @@ describe('a session with info', () => {
     expect(info.calls).toHaveLength(1);
   });
 
-  test.each(['no-such-shard', 'name-taken'] as const)('tries again after a refusal that passes: %s', async (cause) => {
-    let refusals = 0;
-    const info = await startInfo('127.0.0.1:0', ({ stream }) => {
-      refusals += 1;
-      stream.send(refusals < 3 ? { kind: 'refused', cause, message: 'not yet' } : registered);
-    });
-    const { listener } = begin(info.address);
-    await info.heard('report');
-    expect(refusals).toBe(3);
-    expect(listener.onRefused).not.toHaveBeenCalled();
-  });
+  test.each(['no-such-shard', 'name-taken', 'waits-for-operator'] as const)(
+    'tries again after a refusal that passes, and says it once: %s',
+    async (cause) => {
+      let refusals = 0;
+      const info = await startInfo('127.0.0.1:0', ({ stream }) => {
+        refusals += 1;
+        stream.send(refusals < 3 ? { kind: 'refused', cause, message: 'not yet' } : registered);
+      });
+      const warn = vi.spyOn(silent, 'warn');
+      const { listener } = begin(info.address);
+      await info.heard('report');
+      expect(refusals).toBe(3);
+      expect(warn.mock.calls).toEqual([[{ event: 'refused', cause }, 'not yet; trying again']]);
+      warn.mockRestore();
+      expect(listener.onRefused).not.toHaveBeenCalled();
+    },
+  );
 
   test('is begun anew, for the whole map, when a step of the map does not fit', async () => {
     const info = await startInfo('127.0.0.1:0', ({ stream }) => {

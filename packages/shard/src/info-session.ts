@@ -51,8 +51,8 @@ const defaultReportMs = 500;
 /** How long a `leave` may take to reach info when the node ends. */
 const leaveMs = 300;
 
-/** Refusals that another node's end, or the forming of the cluster, turns into a welcome. */
-const passing: ReadonlySet<RefusalCause> = new Set<RefusalCause>(['no-such-shard', 'name-taken']);
+/** Refusals that another node's end, the forming of the cluster, or a person turns into a welcome. */
+const passing: ReadonlySet<RefusalCause> = new Set<RefusalCause>(['no-such-shard', 'name-taken', 'waits-for-operator']);
 
 /**
  * A node's session with info: registers, reports, and takes topology and configurations, for as long as the node lives.
@@ -72,6 +72,8 @@ export class InfoSession {
   #failures = 0;
   #closed = false;
   #warned = false;
+  /** What info said last against this node: it says it at each attempt. */
+  #refusal = '';
   #cancelRetry: (() => void) | undefined;
   #cancelReports: (() => void) | undefined;
   /** The session's first configuration has come. */
@@ -174,6 +176,7 @@ export class InfoSession {
         this.#attempt = 0;
         this.#failures = 0;
         this.#warned = false;
+        this.#refusal = '';
         logger.info({ event: 'registered', info: address, shard: message.shard }, 'registered with info');
         listener.onRegistered(message.cluster, message.shard, message.fencing);
         this.#report(message.reportMs || defaultReportMs);
@@ -204,7 +207,8 @@ export class InfoSession {
 
   #onRefused(cause: RefusalCause, message: string): void {
     if (passing.has(cause)) {
-      this.#parts.logger.warn({ event: 'refused', cause }, message);
+      if (message !== this.#refusal) this.#parts.logger.warn({ event: 'refused', cause }, `${message}; trying again`);
+      this.#refusal = message;
       this.#warned = true;
       // This is the info that decides, and the others would only say so.
       this.#dropConnection();

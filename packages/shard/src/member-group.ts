@@ -80,6 +80,11 @@ export class MemberGroup {
     return this.#group.part.kind === 'waiting';
   }
 
+  /** It is to be promoted once more before the shard takes writes. */
+  get isIdlePrimary(): boolean {
+    return this.#group.isIdlePrimary;
+  }
+
   /** @param dialled an info address, to know which network this node is in */
   start(dialled: string): void {
     this.#dialled = dialled;

@@ -101,7 +101,7 @@ function logSettings() {
       default: 4 * GIB,
       min: 0,
       max: 4096 * GIB,
-      description: 'log that is kept at most, however slow a living follower is',
+      description: 'log kept for slow followers; writes are busy when no quorum has more than that',
     },
     sessionWaitMs: {
       kind: 'durationMs',

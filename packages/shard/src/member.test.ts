@@ -216,6 +216,23 @@ describe('a member', () => {
     expect(await second.channel.stats(call)).toMatchObject({ role: 'primary', followerCount: 1 });
   });
 
+  test('that ends with its cluster hands nothing over, and its follower has all that it acknowledged', async () => {
+    const [first, second] = [await start('write-shard'), await start('read-shard')];
+    const stores = [first, second].map(({ session }) => session.registration?.store ?? '');
+    configuration = { ...configuration, epoch: 2, members: stores, quorum: 2, configuredSize: 2 };
+    for (const { session } of [first, second]) session.stream.send({ kind: 'configuration', configuration });
+    const operations = Array.from({ length: 300 }, (_, index) => put(`key-${index}`, '1', { request: index + 1 }));
+    await first.channel.execute(batchOf({ operations }), call);
+    const { lastEntry } = await first.channel.stats(call);
+    await first.member.drain(true);
+    expect(first.session.heard.at(-1)).toBe('leave');
+    expect(first.session.heard).not.toContain('retire');
+    await vi.waitFor(
+      async () => expect((await second.channel.stats(call)).lastEntry.position).toBe(lastEntry.position),
+      patience,
+    );
+  });
+
   test('ends with what info says when info refuses it', async () => {
     const refusing = await ScriptedInfo.start('127.0.0.1:0', ({ stream }) => {
       stream.send({ kind: 'refused', cause: 'other-cluster', message: 'it is of another cluster' });

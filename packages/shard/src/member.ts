@@ -179,16 +179,16 @@ export class Member {
     this.#updateReady();
   }
 
-  /** Hands over if it leads, takes nothing new, answers what it has, makes everything durable. */
-  async drain(): Promise<void> {
-    await this.#retire();
+  /** Hands over if it leads and others go on, takes nothing new, answers what it has, makes everything durable. */
+  async drain(withCluster = false): Promise<void> {
+    if (!withCluster) await this.#retire();
     await this.#session.leave();
     this.#server.setServing(false);
     const { primary } = this.#current;
     if (primary !== undefined) {
       await primary.stop();
       await this.#until(() => primary.writer.idle, this.#config.drainMs);
-      primary.endFeeds();
+      primary.endFollowing();
     }
     this.#watchFeeds.drain();
     this.#streams.end();
@@ -474,7 +474,7 @@ export class Member {
       applied: state.applied,
       lagEntries: replica?.lagEntries ?? 0,
       lagMs: state.stalenessMs,
-      serving: this.#current.serving,
+      serving: this.#current.serving && !this.#group.isIdlePrimary,
       recordCount: store.recordCount,
       operationsPerSecond: this.#counters.operationsPerSecond,
     };

@@ -106,6 +106,7 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
     this.#openingPosition = store.lastEntry.position + 1;
     this.#group = new LeadingGroup({
       self: store.identity.store,
+      unreplicatedBytesMax: store.retentionBytesMax,
       configuration,
       openingPosition: this.#openingPosition,
       nowMs: monotonicMs(),
@@ -236,7 +237,7 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
   }
 
   get timestamp(): number {
-    return this.#clock.last;
+    return this.#clock.now(this.#parts.wallMs());
   }
 
   get queueOperations(): number {
@@ -297,8 +298,9 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
     this.writer.onFailed(error);
   }
 
-  endFeeds(): void {
+  endFollowing(): void {
     for (const feed of this.#feeds) feed.end();
+    this.#beacons.close();
   }
 
   follow(stream: MessageStream<FollowResponse, FollowRequest>): void {
@@ -463,10 +465,10 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
   }
 
   #updateRetention(): void {
-    // What no quorum has is kept for the members that are away.
-    let oldest = this.#group.quorumPosition + 1;
-    for (const feed of this.#feeds) oldest = Math.min(oldest, feed.durablePosition + 1);
-    this.#parts.store.setRetention({ oldestFollowerPosition: oldest });
+    const oldestLosablePosition = this.#group.quorumPosition + 1;
+    let oldestFollowerPosition = oldestLosablePosition;
+    for (const feed of this.#feeds) oldestFollowerPosition = Math.min(oldestFollowerPosition, feed.durablePosition + 1);
+    this.#parts.store.setRetention({ oldestFollowerPosition, oldestLosablePosition });
   }
 }
 

@@ -58,6 +58,8 @@ export class ReplicaSide implements ReadingRole, ReplicationHandlers {
   #epoch = 0;
   /** Of the primary whose stream it followed last; 0: none yet. */
   #streamEpoch = 0;
+  /** This log keeps what the primary that it follows may lose, until that entry is visible; undefined: it is. */
+  #openingPosition: number | undefined;
 
   constructor(parts: ReplicaSideParts) {
     this.#parts = parts;
@@ -79,7 +81,7 @@ export class ReplicaSide implements ReadingRole, ReplicationHandlers {
       monotonicMs: parts.monotonicMs,
       replicationDelayMs: parts.replicationDelayMs,
       onStamp: (stampMs) => this.#staleness.onStamp(stampMs, parts.wallMs()),
-      onStream: (epoch) => this.#onStream(epoch),
+      onStream: (epoch, openingPosition) => this.#onStream(epoch, openingPosition),
       onShown: () => this.#onShown(),
       onBeacon: (beacon, primary, isFollowing) => this.#onBeacon(beacon, primary, isFollowing),
       onCut: () => this.#staleness.reset(store.visiblePosition),
@@ -179,18 +181,31 @@ export class ReplicaSide implements ReadingRole, ReplicationHandlers {
     stream.end();
   }
 
-  #onStream(epoch: number): void {
+  #onStream(epoch: number, openingPosition: number): void {
     // What another primary's beacons said about its log says nothing about this one's.
     if (epoch !== this.#streamEpoch) this.#staleness.reset(this.#parts.store.visiblePosition);
     this.#streamEpoch = epoch;
     this.#epoch = Math.max(this.#epoch, epoch);
-    // All of this log is in the primary's.
-    this.#parts.store.setRetention({ oldestFollowerPosition: Number.MAX_SAFE_INTEGER });
+    this.#openingPosition = openingPosition;
+    this.#releaseLog();
     this.#parts.logger.info({ event: 'following', epoch }, 'following the primary');
+  }
+
+  /**
+   * All of this log is in the primary's, but that may not come to be active, and another one lead without it. Once its
+   * opening entry is visible, all before that is on a quorum, and what comes after it the primary keeps itself.
+   */
+  #releaseLog(): void {
+    const { store } = this.#parts;
+    if (this.#openingPosition === undefined || store.visiblePosition < this.#openingPosition) return;
+    this.#openingPosition = undefined;
+    const none = Number.MAX_SAFE_INTEGER;
+    store.setRetention({ oldestFollowerPosition: none, oldestLosablePosition: none });
   }
 
   #onShown(): void {
     const { store, onShown } = this.#parts;
+    this.#releaseLog();
     this.#staleness.onApplied(store.visiblePosition);
     this.#updateServing();
     onShown();

@@ -342,6 +342,35 @@ describe('a follower', () => {
     expect(await disk.list('data/receipts')).toHaveLength(receipts.length);
   });
 
+  // The schedule: it led, and has what no quorum has; who leads now ends before its opening entry is safe, and another
+  // one that lacks all of that leads in its place. Were it gone from this log by then, it would be in no receipt.
+  test('keeps its log until the opening entry of the one that it follows is safe on a quorum', async () => {
+    const world = new FakeWorld();
+    const former = await openPrimary({ world });
+    const first = await serve(former.side);
+    const before = await ReplicaBed.open();
+    before.follow(first.address);
+    await fill(former, 50);
+    await before.levelWith(former);
+    await first.server.close();
+    await before.close();
+    former.side.abandon();
+    await former.store.close();
+
+    const bed = await beginPrimary({ world, others: ['away-1', 'away-2'] });
+    const { address } = await serve(bed.side);
+    const replica = await ReplicaBed.open(before.world, shortLog);
+    replica.follow(address, 2);
+    await vi.waitFor(() => expect(replica.store.lastEntry).toEqual(bed.store.lastEntry), patience);
+    await replica.store.flush();
+    expect([bed.side.active, replica.store.firstPosition]).toEqual([false, 1]);
+    const { configuration } = bed;
+    bed.side.onConfiguration({ ...configuration, epoch: 3, members: [configuration.primary], quorum: 1 }, true);
+    await replica.levelWith(bed);
+    await replica.store.flush();
+    await vi.waitFor(() => expect(replica.store.firstPosition).toBeGreaterThan(1), patience);
+  });
+
   test('has no receipt of a log that only ends too early', async () => {
     const bed = await openPrimary({ store: shortLog });
     const { address, server } = await serve(bed.side);
@@ -576,7 +605,7 @@ describe('a primary', () => {
     const follower = new RawFollower(address).open();
     await vi.waitFor(() => expect(bed.side.followerCount).toBe(1), patience);
     await fill(bed, 3);
-    bed.side.endFeeds();
+    bed.side.endFollowing();
     await follower.ended();
     expect(follower.error).toBeUndefined();
     expect(follower.lastPosition).toBe(bed.store.lastEntry.position);

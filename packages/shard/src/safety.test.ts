@@ -1,4 +1,5 @@
 import type { Ack, Outcome } from '@edis/core';
+import { limits } from '@edis/core';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { GroupBedOptions } from './group-fixture.ts';
@@ -32,6 +33,23 @@ function outcomes(bed: GroupBed, requests: readonly number[]): (Outcome['kind'] 
 
 const quorum = { ack: 'quorum' } as const;
 const disk = { ack: 'disk' } as const;
+
+describe('a write that waits for no quorum', () => {
+  test('costs a follower its entry and the news of its sync, and no sync there', async () => {
+    const bed = await open(['f1']);
+    const { sent } = bed.follower('f1').follow;
+    const before = sent.length;
+    const asked = sent.at(-1)?.syncPosition;
+    bed.primary.gate.close();
+    await write(bed, put('a', '1', disk));
+    expect(sent.slice(before).map(({ message }) => message.kind)).toEqual(['entries']);
+    bed.primary.gate.open();
+    await turns();
+    await write(bed, put('a', '2'));
+    expect(sent.slice(before).map(({ message }) => message.kind)).toEqual(['entries', 'watermark', 'entries']);
+    expect(sent.at(-1)).toMatchObject({ visiblePosition: bed.last, syncPosition: asked });
+  });
+});
 
 describe('a quorum write', () => {
   test('is acknowledged when the acknowledgement of a follower covers it, and not before', async () => {
@@ -370,5 +388,25 @@ describe('in any history', () => {
       await bed.close();
     });
     await fc.assert(property, { numRuns: 150 });
+  });
+});
+
+describe('what no quorum has', () => {
+  test('stays in the log whatever the cap, and is so much in the end that writes are busy', async () => {
+    const bed = await open(['f1'], { store: { segmentBytes: 1000, retentionBytes: 0, retentionBytesMax: 0 } });
+    const { primary } = bed;
+    const [before, value] = [bed.last, 'x'.repeat(limits.maxValueBytes)];
+    for (let index = 0; index < 8; index += 1) {
+      expect(outcomes(bed, await write(bed, put(`k${index}`, value, disk)))).toEqual(['put']);
+      await primary.store.flush();
+    }
+    bed.holdLease(100);
+    await turns();
+    expect(primary.store.firstPosition).toBeLessThanOrEqual(before + 1);
+    expect(bed.proposals).toMatchObject([{ change: 'remove', store: 'f1' }]);
+    const busy = { kind: 'busy', cause: 'unreplicated' };
+    expect(await primary.settle(put('more', '1', disk))).toMatchObject(busy);
+    bed.acknowledge(before + 5);
+    expect(await primary.settle(put('more', '1', disk))).toMatchObject({ kind: 'put' });
   });
 });

@@ -27,9 +27,11 @@ export async function startMember(
     throw new EdisError('usage', 'where to keep the data? give --data DIR, or --ephemeral to keep it in memory only');
   }
   const store = await openStore(config, memory);
-  store.receipts.onWritten(({ path, operationCount }) => {
+  store.receipts.onWritten((receipt) => {
     const text = 'receipt written: writes that the group never saw are discarded';
-    logger.warn({ event: 'receipt-written', path, operationCount }, text);
+    const lacking = 'entries were discarded that had left the log before: they are in no receipt';
+    if (receipt.operationCount > 0) logger.warn({ event: 'receipt-written', ...receipt }, text);
+    if (receipt.missingEntries > 0) logger.error({ event: 'receipt-incomplete', ...receipt }, lacking);
   });
   if (store.setAside !== undefined) {
     const text = 'the log had lost entries that were synced: this directory begins anew, as a learner';

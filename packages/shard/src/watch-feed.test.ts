@@ -233,6 +233,7 @@ describe('a snapshot of a feed', () => {
 
   test('comes by itself, with its cause, when the log no longer reaches back or has lost the position', async () => {
     const bed = await Bed.open({ segmentBytes: 100, retentionBytes: 0, retentionBytesMax: 0 });
+    bed.store.setRetention({ oldestFollowerPosition: 1000, oldestLosablePosition: 1000 });
     for (let index = 0; index < 20; index += 1) bed.write(putOf(`k${index % 3}`, 'x'.repeat(50)));
     await bed.store.flush();
     bed.write(putOf('k0', 'y'));

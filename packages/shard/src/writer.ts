@@ -125,8 +125,9 @@ export class Writer {
   }
 
   #fullCause(): BusyCause | undefined {
-    const { store, safety } = this.#parts;
+    const { store, safety, group } = this.#parts;
     if (!store.hasRoom()) return 'overlay';
+    if (group.isFull) return 'unreplicated';
     return safety.isFull ? 'queue-operations' : undefined;
   }
 
@@ -354,6 +355,7 @@ export class Writer {
     const position = store.lastEntry.position + 1;
     const encoded = store.append({ position, epoch: group.since, timestamp, operations, completed });
     watermark.onAppended(position, ack);
+    group.onAppended(position, encoded.body.length);
     if (ack === 'quorum') group.onQuorumWanted(position);
     if (ack !== 'memory') {
       group.onSyncWanted(position, monotonicMs());

@@ -63,6 +63,8 @@ export class DerivedRows {
   readonly #deadlines: DeadlineSign | undefined;
   readonly #fieldKinds = new Map<number, FieldKinds>();
   #scratch = Buffer.allocUnsafeSlow(initialScratchBytes);
+  /** The value of most rows. */
+  readonly #checksum = Buffer.allocUnsafeSlow(checksumBytes);
   readonly #before: number[] = [];
   readonly #after: number[] = [];
 
@@ -122,10 +124,16 @@ export class DerivedRows {
 
   /** Adds checksum, and text before it, to the key in the scratch, and hands both over. */
   #finish(keyEnd: number, text: Buffer | undefined, start: number, end: number, changes: RowChanges): void {
-    const rowEnd = text === undefined ? keyEnd : copyBytes(this.#scratch, keyEnd, text, start, end);
     const scratch = this.#scratch;
+    const key = scratch.subarray(0, keyEnd);
+    if (text === undefined) {
+      this.#checksum.writeUInt32LE(crc32(key));
+      changes.put(key, this.#checksum);
+      return;
+    }
+    const rowEnd = copyBytes(scratch, keyEnd, text, start, end);
     scratch.writeUInt32LE(crc32(scratch.subarray(0, rowEnd)), rowEnd);
-    changes.put(scratch.subarray(0, keyEnd), scratch.subarray(keyEnd, rowEnd + checksumBytes));
+    changes.put(key, scratch.subarray(keyEnd, rowEnd + checksumBytes));
   }
 
   #writeExpiryKey(key: KeyPlace, expiresAtMs: number): number {

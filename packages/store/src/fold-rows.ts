@@ -1,5 +1,6 @@
 import type { Derivation, DerivedRows } from './derived-rows.ts';
 import type { DigestTable } from './digest-table.ts';
+import type { HeldWrite } from './held-write.ts';
 import type { LoggedRecord } from './logged-record.ts';
 import type { Overlay } from './overlay.ts';
 import type { RecordCache } from './record-cache.ts';
@@ -48,6 +49,8 @@ interface Late {
 }
 
 export class FoldRows {
+  /** By turn and place in it: where the cache holds the record that a write replaces, as far as that was looked for. */
+  readonly replaced: (HeldWrite | undefined)[][] = [];
   readonly #sources: FoldSources;
   readonly #view: View;
   readonly #batch: ViewBatch;
@@ -126,10 +129,12 @@ export class FoldRows {
   /** Returns what must be read before the rest of its rows can be built. */
   #buildTurn(writes: readonly number[], previous: readonly (Previous | undefined)[]): Late | undefined {
     const { rows } = this.#view;
-    const { digests, overlay } = this.#sources;
+    const { cache, digests, overlay } = this.#sources;
     const { complete } = digests;
     const batch = this.#batch;
     const take = (key: Buffer, value: Buffer): void => batch.put(key, value);
+    const replaced: (HeldWrite | undefined)[] = [];
+    this.replaced.push(replaced);
     const late: number[] = [];
     const lateKeys: Buffer[] = [];
     for (let index = 0; index < writes.length; index++) {
@@ -142,8 +147,11 @@ export class FoldRows {
       if (old !== undefined) this.#sums.subtract(keyspace, old);
       const removes = overlay.isRemoval(write);
       if (record.derives || old?.derives === true) {
-        const before =
-          old?.derives === true ? (old.before ?? this.#sources.cache.peekDerivation(recordKey)) : undefined;
+        let before = old?.derives === true ? old.before : undefined;
+        if (old?.derives === true && before === undefined) {
+          before = cache.peekDerivation(recordKey);
+          replaced[index] = cache.heldWrite;
+        }
         if (old?.derives === true && before === undefined) {
           late.push(write);
           lateKeys.push(rows.keyOf(keyspace, keyOf(keyspace, recordKey)));

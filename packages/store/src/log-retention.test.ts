@@ -9,7 +9,10 @@ import { nextTurn } from './turnstile.ts';
 
 interface Given {
   readonly viewSynced: number;
-  readonly follower?: number | 'unknown';
+  readonly follower?: number;
+  readonly losable?: number;
+  /** Nobody has said yet what is needed. */
+  readonly isUnknown?: true;
   readonly pinned?: number;
   readonly maxBytes?: number;
 }
@@ -37,8 +40,9 @@ async function oldestAfter(given: Given): Promise<number> {
     onFailed: (caught) => expect.unreachable(String(caught)),
   });
   if (given.pinned !== undefined) retention.pin(given.pinned);
-  if (given.follower === 'unknown') retention.apply();
-  else retention.keepFor(given.follower ?? 31);
+  const { follower = 31, losable = 31 } = given;
+  if (given.isUnknown) retention.apply();
+  else retention.keepFor({ oldestFollowerPosition: follower, oldestLosablePosition: losable });
   // A removal takes a few turns for each segment.
   for (let turn = 0; turn < 20; turn++) await nextTurn();
   await retention.stop();
@@ -61,9 +65,13 @@ describe('the retention of the log', () => {
     expect(await oldestAfter({ viewSynced: 30, follower: 12, maxBytes: 1000 })).toBe(21);
   });
 
-  test('keeps all, up to the cap, before it is known what somebody needs', async () => {
-    expect(await oldestAfter({ viewSynced: 30, follower: 'unknown' })).toBe(1);
-    expect(await oldestAfter({ viewSynced: 30, follower: 'unknown', maxBytes: 1000 })).toBe(21);
+  test('keeps what no quorum has, whatever the cap', async () => {
+    expect(await oldestAfter({ viewSynced: 30, losable: 12, maxBytes: 1000 })).toBe(11);
+    expect(await oldestAfter({ viewSynced: 30, losable: 10, maxBytes: 1000 })).toBe(1);
+  });
+
+  test('keeps all before it is known what may go, whatever the cap', async () => {
+    expect(await oldestAfter({ viewSynced: 30, isUnknown: true, maxBytes: 1000 })).toBe(1);
   });
 
   test('keeps what follows an open snapshot', async () => {

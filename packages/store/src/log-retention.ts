@@ -3,6 +3,9 @@ import type { ChangeLog } from './change-log.ts';
 /**
  * Which log segments may go: those that the view has for good, that no live follower needs (up to a cap), that no open
  * snapshot pins, and that are more than what is kept for followers that come back.
+ *
+ * Guarantees: what another member may come to lead without stays, whatever its size: were it gone, it would be in no
+ * receipt. That this ends somewhere is for the primary to see to, which takes no more writes then.
  */
 export interface RetentionOptions {
   readonly log: ChangeLog;
@@ -15,6 +18,14 @@ export interface RetentionOptions {
   readonly onFailed: (caught: unknown) => void;
 }
 
+/** Each position: this entry and those above it. */
+export interface RetentionNeeds {
+  /** Live followers lack it; the cap is stronger. */
+  readonly oldestFollowerPosition: number;
+  /** No quorum is known to have it. */
+  readonly oldestLosablePosition: number;
+}
+
 /** Keeps the entries above a position in the log for as long as it is held. */
 export interface LogPin {
   readonly position: number;
@@ -24,7 +35,7 @@ export class LogRetention {
   readonly #options: RetentionOptions;
   readonly #pins = new Set<LogPin>();
   /** Until somebody says what may be needed, all of it may be: what only this member has goes into a receipt once. */
-  #oldestFollowerPosition = 0;
+  #needs: RetentionNeeds = { oldestFollowerPosition: 0, oldestLosablePosition: 0 };
   #running: Promise<void> | undefined;
   #stopped = false;
 
@@ -43,8 +54,8 @@ export class LogRetention {
     this.apply();
   }
 
-  keepFor(oldestFollowerPosition: number): void {
-    this.#oldestFollowerPosition = oldestFollowerPosition;
+  keepFor(needs: RetentionNeeds): void {
+    this.#needs = needs;
     this.apply();
   }
 
@@ -70,6 +81,8 @@ export class LogRetention {
     const { log, retentionBytes, retentionBytesMax, viewSyncedPosition } = this.#options;
     if (this.#stopped || log.bytes <= retentionBytes || lastPosition > viewSyncedPosition()) return false;
     for (const pin of this.#pins) if (lastPosition > pin.position) return false;
-    return lastPosition < this.#oldestFollowerPosition || log.bytes > retentionBytesMax;
+    const { oldestFollowerPosition, oldestLosablePosition } = this.#needs;
+    if (lastPosition >= oldestLosablePosition) return false;
+    return lastPosition < oldestFollowerPosition || log.bytes > retentionBytesMax;
   }
 }

@@ -82,9 +82,9 @@ export class LoggedRecord {
     );
   }
 
-  /** Metadata as the entry has it; '' for none. */
-  encodedMetadata(): ByteString {
-    return this.hasMetadata ? this.body.latin1Slice(this.valueEnd, this.metadataEnd) : '';
+  /** Value and metadata as the entry has them, one behind the other. */
+  content(): ByteString {
+    return this.body.latin1Slice(this.valueStart, this.metadataEnd);
   }
 
   /** Whether other rows of the view follow from it. */

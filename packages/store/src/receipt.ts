@@ -10,10 +10,12 @@ const readBytesMax = 1024 * 1024;
 const suffix = '.ndjson';
 const newline = 0x0a;
 
-/** A file that was written. */
+/** What became of entries that were discarded. Without a write among those in the log there is no file. */
 export interface Receipt {
   readonly path: string;
   readonly operationCount: number;
+  /** Entries that were discarded as well, and stand in no receipt: they had left the log before. */
+  readonly missingEntries: number;
 }
 
 interface ReceiptPlace {
@@ -27,7 +29,8 @@ interface ReceiptPlace {
  * a record, with its version and operation id, so that a person (or an import) can bring back what matters.
  *
  * Guarantees: a receipt is safe when `write` returns. One that a crash interrupted is written anew under its name. A
- * cut that discards no write (only that an epoch was opened, say) leaves no file.
+ * cut that discards no write (only that an epoch was opened, say) leaves no file. Entries that have left the log, as
+ * only an unsafe promotion makes other members discard, are counted and announced.
  */
 export class Receipts {
   readonly #disk: Disk;
@@ -67,9 +70,12 @@ export class Receipts {
     this.#listeners.push(listener);
   }
 
-  /** Writes and syncs a receipt of the entries above a position. */
-  async write(log: ChangeLog, above: number, last: Position): Promise<void> {
+  /** Writes and syncs a receipt of the entries above a position, as far as the log has them. */
+  async write(log: ChangeLog, discardedAbove: number, last: Position): Promise<void> {
+    if (discardedAbove >= last.position) return;
     const { receiptsPath } = this.#place;
+    const above = Math.min(last.position, Math.max(discardedAbove, log.firstPosition - 1));
+    const missingEntries = above - discardedAbove;
     await this.#disk.makeDirectory(receiptsPath);
     const path = pathOf(receiptsPath, `${above + 1}-${last.position}-epoch-${last.epoch}${suffix}`);
     await this.#disk.remove(path);
@@ -77,9 +83,9 @@ export class Receipts {
     const operationCount = await this.#writeFile(path, log, above, last);
     await this.#disk.syncDirectory(receiptsPath);
     await this.#disk.syncDirectory(this.#place.path);
-    if (operationCount === 0) return;
-    this.#counts.set(path, operationCount);
-    for (const listener of this.#listeners) listener({ path, operationCount });
+    if (operationCount > 0) this.#counts.set(path, operationCount);
+    else if (missingEntries === 0) return;
+    for (const listener of this.#listeners) listener({ path, operationCount, missingEntries });
   }
 
   /** Returns how many writes it has; without any there is no file. */

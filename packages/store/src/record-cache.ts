@@ -1,14 +1,14 @@
-import type { ByteString, Bytes } from '@edis/core';
-import { EdisError } from '@edis/core';
+import type { ByteString } from '@edis/core';
 import { LRUCache } from 'lru-cache';
 import './buffer-methods.ts';
 import type { Derivation } from './derived-rows.ts';
+import { HeldWrite } from './held-write.ts';
 import type { LoggedRecord } from './logged-record.ts';
-import { decodeMetadata, encodeMetadata } from './metadata-codec.ts';
+import { encodeMetadata } from './metadata-codec.ts';
 import type { PackedRecord } from './record-packer.ts';
 import { RecordPacker } from './record-packer.ts';
 import type { RecordKey, StoredRecord } from './stored-record.ts';
-import { compactValue, contentBytes } from './stored-record.ts';
+import { compactValue, contentBytes, maxStringValueBytes } from './stored-record.ts';
 
 /**
  * Hot records of the view. Holds nothing that the view does not have, so it never needs to be asked for what is newest.
@@ -26,51 +26,7 @@ const loggedOverheadBytes = 160;
 const noBytes = Buffer.alloc(0);
 const initialScratchBytes = 1024;
 
-/** Holds a record as it was logged, metadata encoded: most are written again before they are read. */
-class LoggedHolder {
-  value: Bytes;
-  encodedMetadata: ByteString;
-  version: number;
-  expiresAtMs: number;
-  /** Once it has been read. */
-  #record: StoredRecord | undefined;
-
-  constructor(written: LoggedRecord) {
-    this.value = compactValue(written.value());
-    this.encodedMetadata = written.encodedMetadata();
-    this.version = written.version;
-    this.expiresAtMs = written.expiresAtMs;
-  }
-
-  /** Takes a newer one in, if that is as large: the library's bookkeeping costs as much as all the rest. */
-  takes(written: LoggedRecord): boolean {
-    if (!written.derives || typeof this.value !== 'string') return false;
-    const { valueLength } = written;
-    if (valueLength !== this.value.length || written.metadataLength !== this.encodedMetadata.length) return false;
-    this.value = compactValue(written.value());
-    this.encodedMetadata = written.encodedMetadata();
-    this.version = written.version;
-    this.expiresAtMs = written.expiresAtMs;
-    this.#record = undefined;
-    return true;
-  }
-
-  record(): StoredRecord {
-    if (this.#record === undefined) {
-      const { value, encodedMetadata, version, expiresAtMs } = this;
-      const metadata =
-        encodedMetadata === '' ? undefined : decodeMetadata(Buffer.from(encodedMetadata, 'latin1'), fault);
-      this.#record = { value, metadata, version, expiresAtMs };
-    }
-    return this.#record;
-  }
-}
-
-function fault(what: string): EdisError {
-  return new EdisError('internal', `the metadata of a cached record cannot be read: ${what}`);
-}
-
-type Holder = PackedRecord | LoggedHolder | StoredRecord;
+type Holder = PackedRecord | HeldWrite | StoredRecord;
 
 /** From this share of its budget on it counts as full: the next record might push another one out. */
 const fullShare = 0.98;
@@ -82,6 +38,8 @@ export class RecordCache {
   #scratch = Buffer.allocUnsafeSlow(initialScratchBytes);
   hitCount = 0;
   missCount = 0;
+  /** What the last `peekDerivation` found, if it is held as it was logged. */
+  heldWrite: HeldWrite | undefined;
 
   /** @param maxBytes 0: nothing is kept */
   constructor(maxBytes: number) {
@@ -90,6 +48,9 @@ export class RecordCache {
       maxSize: Math.max(1, maxBytes),
       // A record that would push out a large part of the others is not worth it.
       maxEntrySize: Math.max(1, Math.floor(maxBytes / 8)),
+      dispose: (held) => {
+        if (held instanceof HeldWrite) held.onLetGo();
+      },
     });
   }
 
@@ -120,12 +81,13 @@ export class RecordCache {
    */
   peekDerivation(recordKey: RecordKey): Derivation | undefined {
     const held = this.#records.peek(recordKey);
+    this.heldWrite = held instanceof HeldWrite ? held : undefined;
     if (held === undefined) return undefined;
     if (typeof held === 'string') return { bytes: noBytes, start: 0, end: 0, expiresAtMs: 0 };
     const { expiresAtMs } = held;
-    if (held instanceof LoggedHolder) {
-      const end = this.#unfold(held.encodedMetadata);
-      return { bytes: this.#scratch, start: 0, end, expiresAtMs };
+    if (held instanceof HeldWrite) {
+      const end = this.#unfold(held.content);
+      return { bytes: this.#scratch, start: held.valueLength, end, expiresAtMs };
     }
     const bytes = held.metadata === undefined ? noBytes : encodeMetadata(held.metadata);
     return { bytes, start: 0, end: bytes.length, expiresAtMs };
@@ -147,7 +109,7 @@ export class RecordCache {
    */
   setWritten(recordKey: RecordKey, written: LoggedRecord): void {
     const held = this.#records.peek(recordKey);
-    if (held instanceof LoggedHolder && held.takes(written)) return;
+    if (held instanceof HeldWrite && held.takes(written)) return;
     if (held !== undefined || !this.#isFull) this.#setLogged(recordKey, written);
   }
 
@@ -159,19 +121,19 @@ export class RecordCache {
 
   #unpacked(record: Holder | undefined): StoredRecord | undefined {
     if (typeof record === 'string') return this.#packer.unpack(record);
-    return record instanceof LoggedHolder ? record.record() : record;
+    return record instanceof HeldWrite ? record.record() : record;
   }
 
   #setLogged(recordKey: RecordKey, written: LoggedRecord): void {
-    const { keyspace, version } = written;
-    if (written.derives) {
-      const holder = new LoggedHolder(written);
-      const size = contentBytes(recordKey, keyspace, holder.value, undefined) + 2 * holder.encodedMetadata.length;
-      this.#records.set(recordKey, holder, { size: slotOverheadBytes + size + loggedOverheadBytes });
+    const { keyspace, version, expiresAtMs } = written;
+    if (written.derives && written.valueLength <= maxStringValueBytes) {
+      const held = new HeldWrite(written);
+      const size = contentBytes(recordKey, keyspace, held.content, undefined) + written.metadataLength;
+      this.#records.set(recordKey, held, { size: slotOverheadBytes + size + loggedOverheadBytes });
       return;
     }
     const value = compactValue(written.value());
-    this.set(recordKey, keyspace, { value, metadata: undefined, version, expiresAtMs: 0 });
+    this.set(recordKey, keyspace, { value, metadata: written.metadata(), version, expiresAtMs });
   }
 
   get #isFull(): boolean {

@@ -1,5 +1,6 @@
 import { EdisError } from '@edis/core';
 import { describe, expect, test } from 'vitest';
+import type { Receipt } from './receipt.ts';
 import { recordPrefix } from './record-row.ts';
 import type { SnapshotSource } from './snapshot-source.ts';
 import type { Store } from './store.ts';
@@ -65,8 +66,9 @@ function failingAt(
   world: FakeWorld,
   isArmed: () => boolean,
   failAt: number,
-): { environment: StoreEnvironment; steps: () => number } {
+): { environment: StoreEnvironment; steps: () => number; crashed: () => Promise<void> } {
   let count = 0;
+  let crashed = Promise.resolve();
   const { disk, views } = world.environment;
   const changing = new Set(['rename', 'remove', 'syncDirectory', 'makeDirectory', 'open']);
   const guard = <Target extends object>(target: Target): Target =>
@@ -76,7 +78,7 @@ function failingAt(
         if (typeof member !== 'function') return member;
         return (...args: unknown[]): unknown => {
           if (isArmed() && changing.has(String(name)) && count++ === failAt) {
-            const crashed = world.crash();
+            crashed = world.crash();
             const error = new EdisError('disk', 'the power is off');
             if (name === 'open' && Object.is(object, disk)) throw error;
             return crashed.then(() => Promise.reject(error));
@@ -85,7 +87,8 @@ function failingAt(
         };
       },
     });
-  return { environment: { ...world.environment, disk: guard(disk), views: guard(views) }, steps: () => count };
+  const environment = { ...world.environment, disk: guard(disk), views: guard(views) };
+  return { environment, steps: () => count, crashed: () => crashed };
 }
 
 describe('installing a snapshot', () => {
@@ -115,7 +118,7 @@ describe('installing a snapshot', () => {
     for (let failAt = 0; ; failAt++) {
       const world = new FakeWorld();
       let armed = false;
-      const { environment, steps } = failingAt(world, () => armed, failAt);
+      const { environment, steps, crashed } = failingAt(world, () => armed, failAt);
       const target = await makeTarget(world, environment);
       // What was not synced may be lost in the crash; here all is.
       target.requestSync();
@@ -127,6 +130,7 @@ describe('installing a snapshot', () => {
         () => true,
       );
       armed = false;
+      await crashed();
       await snapshot.close();
       if (!failed) await world.crash();
       const again = await world.open();
@@ -190,7 +194,7 @@ describe('installing a snapshot', () => {
       const sender = await makeSender();
       const world = new FakeWorld();
       let armed = false;
-      const { environment, steps } = failingAt(world, () => armed, failAt);
+      const { environment, steps, crashed } = failingAt(world, () => armed, failAt);
       const target = await makeRelative(world, environment);
       const snapshot = await sender.openSnapshot();
       armed = true;
@@ -199,6 +203,7 @@ describe('installing a snapshot', () => {
         () => true,
       );
       armed = false;
+      await crashed();
       await snapshot.close();
       if (!failed) {
         await expectKept(target, sender);
@@ -228,6 +233,27 @@ describe('installing a snapshot', () => {
     await Promise.all([sender.close(), target.close()]);
   });
 
+  test('says how many discarded entries are in no receipt, because they had left the log', async () => {
+    const sender = await makeSender();
+    const world = new FakeWorld();
+    await (await makeRelative(world)).close();
+    const target = await world.open({ segmentBytes: 100, retentionBytes: 0, retentionBytesMax: 0 });
+    target.setRetention({ oldestFollowerPosition: 1000, oldestLosablePosition: 1000 });
+    write(target, 'key-9', 'own', 2);
+    target.setVisible(10);
+    await target.flush();
+    await expect.poll(() => target.firstPosition, { interval: 1 }).toBeGreaterThan(5);
+    const [missingEntries, written] = [target.firstPosition - 1 - 2, new Array<Receipt>()];
+    target.receipts.onWritten((receipt) => written.push(receipt));
+    const snapshot = await sender.openSnapshot();
+    const installing = await target.beginInstall(snapshot.start, 2);
+    for await (const { keys, values } of snapshot.pages()) await installing.addPage(keys, values);
+    await installing.finish();
+    expect(written).toMatchObject([{ missingEntries, operationCount: 10 - 2 - missingEntries }]);
+    await snapshot.close();
+    await Promise.all([sender.close(), target.close()]);
+  });
+
   test('that ends before what both logs have is refused when the own log does not go on there', async () => {
     const sender = await makeSender();
     const world = new FakeWorld();
@@ -235,7 +261,7 @@ describe('installing a snapshot', () => {
     const snapshot = await sender.openSnapshot();
     await target.close();
     const again = await world.open({ segmentBytes: 100, retentionBytes: 0, retentionBytesMax: 0 });
-    again.setRetention({ oldestFollowerPosition: Number.MAX_SAFE_INTEGER });
+    again.setRetention({ oldestFollowerPosition: 1000, oldestLosablePosition: 1000 });
     write(again, 'key-9', 'own', 2);
     again.setVisible(10);
     await again.flush();

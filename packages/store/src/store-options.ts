@@ -13,7 +13,7 @@ export interface StoreSettings {
   readonly segmentBytes: number;
   /** The log keeps this much for followers that come back. */
   readonly retentionBytes: number;
-  /** The log keeps at most this much, whatever followers need. */
+  /** The log keeps at most this much, whatever followers need; only what may still be lost to all stays above it. */
   readonly retentionBytesMax: number;
   /** What is appended is synced at most this much later, asked for or not. */
   readonly memorySyncMs: number;

@@ -214,7 +214,7 @@ describe('a store', () => {
     const written: Receipt[] = [];
     store.receipts.onWritten((receipt) => written.push(receipt));
     await store.truncateAfter(1);
-    expect(written).toEqual([{ path: 'data/receipts/2-3-epoch-4.ndjson', operationCount: 3 }]);
+    expect(written).toEqual([{ path: 'data/receipts/2-3-epoch-4.ndjson', operationCount: 3, missingEntries: 0 }]);
     expect(store.lastEntry).toEqual({ epoch: 1, position: 1 });
     expect(valueOf(store, 'a')).toBe('1');
     expect(store.operationIds.find(client, 9)).toEqual({ kind: 'new' });
@@ -270,7 +270,7 @@ describe('a store', () => {
     const world = new FakeWorld();
     const settings = { segmentBytes: 2000, retentionBytes: 6000, retentionBytesMax: 20_000 };
     const store = await world.open(settings);
-    store.setRetention({ oldestFollowerPosition: 1 });
+    store.setRetention({ oldestFollowerPosition: 1, oldestLosablePosition: 1000 });
     const fill = async (): Promise<void> => {
       for (let index = 0; index < 40; index++) write(store, [putOf('a', 'x'.repeat(200))]);
       await fold(store);
@@ -283,7 +283,7 @@ describe('a store', () => {
     expect(store.logBytes).toBeGreaterThan(15_000);
     const snapshot = await store.openSnapshot();
     await fill();
-    store.setRetention({ oldestFollowerPosition: store.lastEntry.position + 1 });
+    store.setRetention({ oldestFollowerPosition: 1000, oldestLosablePosition: 1000 });
     expect(store.firstPosition).toBeLessThanOrEqual(snapshot.start.position.position + 1);
     await snapshot.close();
     await expect.poll(() => store.logBytes, { interval: 1 }).toBeLessThan(6001);

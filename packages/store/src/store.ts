@@ -11,7 +11,7 @@ import { frameHeaderBytes } from './frame.ts';
 import type { KeyspaceTable } from './keyspace-table.ts';
 import { LevelViewReader } from './level-view-reader.ts';
 import { LogHead } from './log-head.ts';
-import { LogRetention } from './log-retention.ts';
+import { LogRetention, type RetentionNeeds } from './log-retention.ts';
 import type { EncodedEntries, EncodedEntry, Entry } from './logged-operation.ts';
 import type { Overlay } from './overlay.ts';
 import { PositionWaiters } from './position-waiters.ts';
@@ -59,6 +59,7 @@ export class Store {
   /** The copy in place of which this store began anew, empty; undefined: none. */
   readonly setAside: SetAsideCopy | undefined;
   readonly deadlines = new DeadlineSign();
+  readonly retentionBytesMax: number;
   readonly #keyspaces: KeyspaceTable;
   readonly #head: LogHead;
   #visiblePosition: number;
@@ -74,6 +75,7 @@ export class Store {
 
   private constructor(environment: StoreEnvironment, lock: DirectoryLock, parts: StoreParts) {
     this.#settings = parts.settings;
+    this.retentionBytesMax = parts.settings.retentionBytesMax;
     this.#directory = parts.directory;
     this.#lock = lock;
     this.#log = parts.log;
@@ -108,7 +110,7 @@ export class Store {
           for (const listener of this.#foldedListeners) listener(position);
         },
         onFailed,
-        foldBytes: parts.settings.overlayBytesMax / 2,
+        overlayBytesMax: parts.settings.overlayBytesMax,
         syncEveryBytes: parts.settings.segmentBytes,
       },
       parts.view,
@@ -394,15 +396,13 @@ export class Store {
   }
 
   /** Writes down the entries above a position, as far as the log has them, before a snapshot takes their place. */
-  async #writeReceipt(above: number): Promise<void> {
-    const from = Math.max(above, this.firstPosition - 1);
-    if (from >= this.lastEntry.position) return;
-    await this.receipts.write(this.#log, from, this.lastEntry);
+  #writeReceipt(above: number): Promise<void> {
+    return this.receipts.write(this.#log, above, this.lastEntry);
   }
 
-  /** Entries at or above the position are kept for followers, as far as retentionBytesMax allows. */
-  setRetention(needs: { readonly oldestFollowerPosition: number }): void {
-    this.#retention.keepFor(needs.oldestFollowerPosition);
+  /** Which entries are kept: for followers, as far as retentionBytesMax allows, and for receipts. */
+  setRetention(needs: RetentionNeeds): void {
+    this.#retention.keepFor(needs);
   }
 
   /** The records as of what is visible now, or a little later. To be closed: it pins the log behind it. */

@@ -11,6 +11,7 @@ export const busyCauses: readonly (BusyCause | undefined)[] = [
   'clients',
   'client-share',
   'queries',
+  'unreplicated',
 ];
 
 export const invalidCauses: readonly (InvalidCause | undefined)[] = [

@@ -188,7 +188,7 @@ export const promoteReply: fc.Arbitrary<PromoteReply> = fc.oneof(
   fc.constant({ kind: 'accepted' as const }),
   fc.record({
     kind: fc.constant('refused' as const),
-    cause: fc.constantFrom('no-such-shard', 'no-such-node', 'not-a-member', 'not-alive', 'is-primary'),
+    cause: fc.constantFrom('no-such-shard', 'no-such-node', 'not-a-member', 'not-alive', 'is-primary', 'primary-well'),
     message: text,
   }),
 );
@@ -200,6 +200,7 @@ const busyNames = {
   clients: 'BUSY_CAUSE_CLIENTS',
   'client-share': 'BUSY_CAUSE_CLIENT_SHARE',
   queries: 'BUSY_CAUSE_QUERIES',
+  unreplicated: 'BUSY_CAUSE_UNREPLICATED',
 } as const satisfies Record<BusyCause, string>;
 
 const invalidNames = {

@@ -1,4 +1,5 @@
 import type { Metadata } from '@edis/core';
+import { KnownNames } from './known-names.ts';
 import { malformed } from './message-codec.ts';
 import type { ProtobufReader } from './protobuf-reader.ts';
 import type { ProtobufWriter } from './protobuf-writer.ts';
@@ -9,6 +10,8 @@ const maxDecodedFields = 4096;
 
 const keyTag = 0x0a;
 const valueTag = 0x12;
+/** An entry of so many characters has less than 128 bytes: three for each, and four for tags and lengths. */
+const shortEntryLength = 41;
 
 function entrySize(name: string, value: string): number {
   return lengthFieldSize(Buffer.byteLength(name)) + lengthFieldSize(Buffer.byteLength(value));
@@ -26,16 +29,27 @@ export function writeMetadata(writer: ProtobufWriter, tag: number, metadata: Met
   if (metadata === undefined) return;
   for (const name of Object.keys(metadata)) {
     const value = metadata[name] ?? '';
-    writer.lengthPrefix(tag, entrySize(name, value));
-    writer.presentText(keyTag, name);
-    writer.presentText(valueTag, value);
+    if (name.length + value.length <= shortEntryLength) {
+      const lengthAt = writer.beginShort(tag);
+      writeTexts(writer, name, value);
+      writer.endShort(lengthAt);
+    } else {
+      writer.lengthPrefix(tag, entrySize(name, value));
+      writeTexts(writer, name, value);
+    }
   }
+}
+
+function writeTexts(writer: ProtobufWriter, name: string, value: string): void {
+  writer.presentText(keyTag, name);
+  writer.presentText(valueTag, value);
 }
 
 /** Collects the entries of one map field; they may come anywhere among the other fields. */
 export class MetadataReader {
   #fields: Record<string, string> | undefined = undefined;
   #count = 0;
+  readonly #names = new KnownNames();
 
   reset(): void {
     this.#fields = undefined;
@@ -53,7 +67,7 @@ export class MetadataReader {
     let value = '';
     while (reader.position < reader.limit) {
       const tag = reader.tag();
-      if (tag === keyTag) name = reader.utf8();
+      if (tag === keyTag) name = reader.knownName(this.#names);
       else if (tag === valueTag) value = reader.utf8();
       else reader.skip(tag);
     }

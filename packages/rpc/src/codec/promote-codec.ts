@@ -13,6 +13,7 @@ const causeNames = {
   'not-a-member': 'PROMOTE_REFUSAL_CAUSE_NOT_A_MEMBER',
   'not-alive': 'PROMOTE_REFUSAL_CAUSE_NOT_ALIVE',
   'is-primary': 'PROMOTE_REFUSAL_CAUSE_IS_PRIMARY',
+  'primary-well': 'PROMOTE_REFUSAL_CAUSE_PRIMARY_WELL',
 } as const satisfies Record<PromoteRefusalCause, WireRefusalCause>;
 
 const causes: Readonly<Record<string, PromoteRefusalCause>> = {
@@ -21,6 +22,7 @@ const causes: Readonly<Record<string, PromoteRefusalCause>> = {
   PROMOTE_REFUSAL_CAUSE_NOT_A_MEMBER: 'not-a-member',
   PROMOTE_REFUSAL_CAUSE_NOT_ALIVE: 'not-alive',
   PROMOTE_REFUSAL_CAUSE_IS_PRIMARY: 'is-primary',
+  PROMOTE_REFUSAL_CAUSE_PRIMARY_WELL: 'primary-well',
 };
 
 function replyFromWire({ refused }: PromoteResponse): PromoteReply {

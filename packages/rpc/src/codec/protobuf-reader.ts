@@ -1,5 +1,6 @@
 import './buffer-methods.ts';
 import type { ByteString, Bytes } from '@edis/core';
+import type { KnownNames } from './known-names.ts';
 import { malformed } from './message-codec.ts';
 
 /**
@@ -155,6 +156,13 @@ export class ProtobufReader {
     const length = this.varint();
     const start = this.#take(length);
     return this.#bytes.utf8Slice(start, start + length);
+  }
+
+  /** A text of which there are few different ones. */
+  knownName(names: KnownNames): string {
+    const length = this.varint();
+    const start = this.#take(length);
+    return names.read(this.#bytes, start, start + length);
   }
 
   /** Passes over a field that the reader does not know. */

@@ -127,7 +127,18 @@ export class ProtobufWriter {
     this.varint(length);
   }
 
-  /** The same with a tag of two bytes: field numbers from 16 on. */
+  /** Tag of a message that will have less than 128 bytes; returns what `endShort` wants. */
+  beginShort(tag: number): number {
+    this.#buffer[this.position++] = tag;
+    return this.position++;
+  }
+
+  /** The length of what was written since. */
+  endShort(lengthAt: number): void {
+    this.#buffer[lengthAt] = this.position - lengthAt - 1;
+  }
+
+  /** Tag and length of what follows, with a tag of two bytes: field numbers from 16 on. */
   wideLengthPrefix(tag: number, length: number): void {
     this.varint(tag);
     this.varint(length);

@@ -42,6 +42,7 @@ const refusalCauseNames = {
   'no-such-shard': 'REFUSAL_CAUSE_NO_SUCH_SHARD',
   invalid: 'REFUSAL_CAUSE_INVALID',
   'name-taken': 'REFUSAL_CAUSE_NAME_TAKEN',
+  'waits-for-operator': 'REFUSAL_CAUSE_WAITS_FOR_OPERATOR',
 } as const satisfies Record<RefusalCause, WireRefusalCause>;
 
 const refusalCauses: Readonly<Record<string, RefusalCause>> = {
@@ -51,6 +52,7 @@ const refusalCauses: Readonly<Record<string, RefusalCause>> = {
   REFUSAL_CAUSE_NO_SUCH_SHARD: 'no-such-shard',
   REFUSAL_CAUSE_INVALID: 'invalid',
   REFUSAL_CAUSE_NAME_TAKEN: 'name-taken',
+  REFUSAL_CAUSE_WAITS_FOR_OPERATOR: 'waits-for-operator',
 };
 
 function registrationToWire(registration: Registration): RegisterInput {
