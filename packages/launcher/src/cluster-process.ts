@@ -2,8 +2,9 @@
  * One process of a cluster: a real one, of a separate binary.
  *
  * Guarantees: the process ends when the launcher does, however that ended, because its stdin is a pipe that only the
- * launcher holds (`--exit-with-stdin`). It stays in the launcher's process group, so a terminal's Ctrl-C reaches it,
- * and it ignores that: draining is ordered by the launcher. A restart uses the same data and the same port.
+ * launcher holds (`--exit-with-stdin`); closing it is also how the launcher ends a whole cluster. It stays in the
+ * launcher's process group, so a terminal's Ctrl-C reaches it, and it ignores that: the launcher orders to drain.
+ * A restart uses the same data and the same port.
  * Assumes: the binary logs JSON lines on stdout, with `event` `listening` and `ready` (docs/operations.md).
  * Shaped by: tests that died and left a cluster behind, which then held the ports of the next run.
  */
@@ -74,6 +75,8 @@ export class ClusterProcess {
   #lastLines: string[] = [];
   #lastErrorLine: string | undefined;
   #failureCode: ErrorCode | undefined;
+  #isLeading = false;
+  #appeal: string | undefined;
   #exited: Promise<ExitStatus> = Promise.resolve({ code: null, signal: null });
   #exitStatus: ExitStatus | undefined;
 
@@ -103,6 +106,16 @@ export class ClusterProcess {
   /** The shard that it belongs to, as it said itself. Undefined for info, and before it said so. */
   get shard(): string | undefined {
     return this.#shard;
+  }
+
+  /** It is the primary of its shard, as it said itself. */
+  get leading(): boolean {
+    return this.running && this.#isLeading;
+  }
+
+  /** What it needs a person for before it can serve; undefined: nothing. */
+  get appeal(): string | undefined {
+    return this.running ? this.#appeal : undefined;
   }
 
   get running(): boolean {
@@ -148,6 +161,8 @@ export class ClusterProcess {
     this.#lastLines = [];
     this.#lastErrorLine = undefined;
     this.#failureCode = undefined;
+    this.#isLeading = false;
+    this.#appeal = undefined;
     this.#exitStatus = undefined;
     this.#enter('starting');
     this.#exited = this.#follow(child);
@@ -164,11 +179,20 @@ export class ClusterProcess {
     return this.running && this.#child !== undefined && this.#child.kill(signal);
   }
 
-  /** Resolves when the state is reached; rejects when the process ends before, or at the timeout. */
-  waitFor(state: 'listening' | 'ready', timeoutMs: number, signal?: AbortSignal): Promise<void> {
+  /** Tells it to end, as all others do: it drains, and hands nothing over. */
+  end(): void {
+    this.#child?.stdin.end();
+  }
+
+  /**
+   * Resolves when the state is reached; rejects when the process ends before, or at the timeout. `settled`: it is
+   * ready, or nothing but a person can make it so.
+   */
+  waitFor(state: 'listening' | 'ready' | 'settled', timeoutMs: number, signal?: AbortSignal): Promise<void> {
     return new Promise<void>((resolve, reject) => {
       const watch = () => {
-        if (this.#state === 'ready' || this.#state === state) settle(resolve);
+        const isSettled = state === 'settled' && this.appeal !== undefined;
+        if (this.#state === 'ready' || this.#state === state || isSettled) settle(resolve);
         else if (this.#state === 'exited') settle(() => reject(this.exitError()));
       };
       const abort = () => settle(() => reject(new EdisError('aborted', `no longer waiting for ${this.name}`)));
@@ -247,7 +271,11 @@ export class ClusterProcess {
   #onEvent(line: ProcessLine): void {
     const event = textField(line, 'event');
     if (event === 'failed') this.#failureCode = errorCodes.find((code) => code === textField(line, 'code'));
+    if (event === 'active') this.#isLeading = true;
+    if (event === 'primary-ended') this.#isLeading = false;
+    if (event === 'refused') this.#refuse(line);
     if (event !== 'listening' && event !== 'ready') return;
+    if (event === 'ready') this.#appeal = undefined;
     this.#shard = (textField(line, 'shard') ?? '') === '' ? this.#shard : textField(line, 'shard');
     const address = textField(line, 'address');
     const port = Number(address?.slice(address.lastIndexOf(':') + 1));
@@ -256,6 +284,12 @@ export class ClusterProcess {
       this.#address = `${connectHost(this.#options.host)}:${port}`;
     }
     if (event === 'ready' || this.#state !== 'ready') this.#enter(event);
+  }
+
+  /** Info will not have it for now. */
+  #refuse(line: ProcessLine): void {
+    this.#appeal = textField(line, 'cause') === 'waits-for-operator' ? textField(line, 'msg') : undefined;
+    this.#enter(this.#state);
   }
 
   #enter(state: ProcessState): void {

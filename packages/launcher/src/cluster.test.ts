@@ -112,6 +112,22 @@ test('a process that does not become ready rejects the wait at the timeout', asy
   expect(error.code).toBe('deadline');
 });
 
+test('a write shard that waits for a person holds up nobody, its own replicas included', async () => {
+  const formed = await start({ dataDirectory: directory });
+  await formed.waitReady(20_000);
+  await formed.stop(5000);
+  const cluster = await start({ dataDirectory: directory, settings: { writeShard: ['--appeals'] } });
+  await cluster.waitReady(20_000);
+  expect(cluster.processes.map(({ name, state, appeal }) => [name, state, appeal])).toEqual([
+    ['info', 'ready', undefined],
+    ['write-shard-1', 'listening', 'write-shard-1: decide'],
+    ['write-shard-2', 'listening', 'write-shard-2: decide'],
+    ['read-shard-1-1', 'ready', undefined],
+    ['read-shard-2-1', 'ready', undefined],
+  ]);
+  expect(cluster.process('read-shard-2-1').commandLine).toContain('--shard s2');
+});
+
 test('stop ends every process, kills those that do not drain, and may be repeated', async () => {
   const cluster = await start({ settings: { readShard: ['--never-ends'] } });
   await cluster.waitReady(20_000);

@@ -1,7 +1,8 @@
 /**
  * A whole cluster of real processes on this machine, for `edis up`, multi-process tests and benchmarks.
  *
- * It starts info, then the write shards, then each write shard's replicas as soon as that one knows its shard. It
+ * It starts info, then the write shards, then each write shard's replicas: the first time as soon as that one knows its
+ * shard, later as soon as it has read its data, because without its data one of them may have to lead in its place. It
  * restarts nothing by itself: a process that ended stays ended until somebody calls its `start()`.
  */
 import { join } from 'node:path';
@@ -78,14 +79,17 @@ export class Cluster {
   readonly #host: string;
   readonly #info: ClusterProcess;
   readonly #processes: ClusterProcess[] = [];
+  /** The shards were there before: each has its name, whoever leads it. */
+  readonly #isFormed: boolean;
   #nextShardPort: number;
   #addedCount = 0;
   #stopped: Promise<void> | undefined;
 
   /** Use {@link startCluster}. */
-  constructor(options: ClusterOptions) {
+  constructor(options: ClusterOptions, isFormed: boolean) {
     checkCounts(options);
     this.#options = options;
+    this.#isFormed = isFormed;
     this.#binaries = options.binaries ?? locateBinaries();
     this.#host = options.host ?? defaultHost;
     this.#env = childEnvironment(options.env);
@@ -133,18 +137,21 @@ export class Cluster {
       );
     }
     await Promise.all(writeShards.map((writeShard) => writeShard.start()));
-    for (const [writeShard, followers] of replicasByPrimary) {
+    for (const [index, [writeShard, followers]] of [...replicasByPrimary].entries()) {
       // Cannot reject: a failure shows in the state of the process, where waitReady finds it.
-      void this.#startFollowers(writeShard, followers);
+      void this.#startFollowers(writeShard, `s${index + 1}`, followers);
     }
   }
 
-  /** Resolves when every process serves; rejects as soon as one has ended, or at the timeout. */
+  /**
+   * Resolves when every process serves, but for those that need a person first (`appeal`); rejects as soon as one has
+   * ended, or at the timeout.
+   */
   async waitReady(timeoutMs: number): Promise<void> {
     // The first failure ends the other waits too: their timers would keep the caller's process alive.
     const others = new AbortController();
     try {
-      await Promise.all(this.#processes.map((process) => process.waitFor('ready', timeoutMs, others.signal)));
+      await Promise.all(this.#processes.map((process) => process.waitFor('settled', timeoutMs, others.signal)));
     } finally {
       others.abort();
     }
@@ -163,8 +170,9 @@ export class Cluster {
   }
 
   /**
-   * Drains everything: read shards first, so that they have nobody left to follow in vain, info last. What has not
-   * ended by then is killed. Idempotent.
+   * Drains everything, and leaves each shard as it is: whoever leads ends first and hands nothing over, so that its
+   * followers have all that it acknowledged, and all of them are its members still. Then any one of them may lose its
+   * disk. Info is last. What has not ended by then is killed. Idempotent.
    */
   stop(deadlineMs: number): Promise<void> {
     this.#stopped ??= this.#stop(deadlineMs);
@@ -179,11 +187,9 @@ export class Cluster {
   async #stop(deadlineMs: number): Promise<void> {
     const timer = setTimeout(() => this.kill(), deadlineMs);
     try {
-      for (const role of ['read-shard', 'write-shard', 'info'] as const) {
-        const running = this.#processes.filter((process) => process.role === role && process.running);
-        for (const process of running) process.kill('SIGTERM');
-        await Promise.all(running.map((process) => process.exited));
-      }
+      await this.#end((process) => process.leading);
+      await this.#end((process) => process.role !== 'info');
+      await this.#end(() => true);
     } finally {
       clearTimeout(timer);
       this.kill();
@@ -191,12 +197,22 @@ export class Cluster {
     }
   }
 
-  async #startFollowers(writeShard: ClusterProcess, followers: readonly ClusterProcess[]): Promise<void> {
+  async #end(isMeant: (process: ClusterProcess) => boolean): Promise<void> {
+    const meant = this.#processes.filter((process) => process.running && isMeant(process));
+    for (const process of meant) process.end();
+    await Promise.all(meant.map((process) => process.exited));
+  }
+
+  async #startFollowers(
+    writeShard: ClusterProcess,
+    shard: string,
+    followers: readonly ClusterProcess[],
+  ): Promise<void> {
     try {
-      await writeShard.waitFor('ready', replicaWaitMs);
+      await writeShard.waitFor(this.#isFormed ? 'listening' : 'ready', replicaWaitMs);
       for (const follower of followers) {
         if (this.#stopped !== undefined) return;
-        if (writeShard.shard !== undefined) follower.addFlags(['--shard', writeShard.shard]);
+        follower.addFlags(['--shard', shard]);
         await follower.start();
       }
     } catch {
@@ -243,8 +259,7 @@ export class Cluster {
 
 /** Starts a cluster. When it cannot be started, nothing is left running. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
-  checkData(options);
-  const cluster = new Cluster(options);
+  const cluster = new Cluster(options, checkData(options));
   const abort = () => cluster.kill();
   options.signal?.addEventListener('abort', abort, { once: true });
   try {
@@ -276,10 +291,12 @@ function checkCounts({ shards, replicas, infoPort, shardPort }: ClusterOptions):
   }
 }
 
-function checkData({ dataDirectory, ephemeral, shards }: ClusterOptions): void {
-  if (dataDirectory === undefined || ephemeral === true) return;
+/** Whether the cluster was formed there before. */
+function checkData({ dataDirectory, ephemeral, shards }: ClusterOptions): boolean {
+  if (dataDirectory === undefined || ephemeral === true) return false;
   const record = readClusterRecord(dataDirectory);
-  if (record === undefined || record.shards === shards) return;
+  if (record === undefined) return false;
+  if (record.shards === shards) return true;
   throw new EdisError(
     'data-directory',
     `${dataDirectory} holds a cluster of ${record.shards} shards, not ${shards}; ` +

@@ -62,7 +62,7 @@ export function commonSettings(role: { readonly listen: string }) {
       kind: 'boolean',
       flag: 'exit-with-stdin',
       default: false,
-      description: 'drain when stdin closes and ignore SIGINT; for a launcher',
+      description: 'drain when stdin closes, without a hand-over, and ignore SIGINT; for a launcher',
     },
   } as const satisfies SettingsTable;
 }

@@ -1,7 +1,5 @@
-import { Writable } from 'node:stream';
 import type { DestinationStream, Logger } from 'pino';
 import { destination, pino, stdTimeFunctions } from 'pino';
-import pretty from 'pino-pretty';
 
 export type { Logger } from 'pino';
 
@@ -12,8 +10,6 @@ export interface LoggerOptions {
   /** Name of the binary; on every line. */
   readonly name: string;
   readonly level: LogLevel;
-  /** For people instead of programs. Default: when stdout is a terminal. */
-  readonly pretty?: boolean;
   /** Where lines go. Default: stdout. */
   readonly destination?: DestinationStream;
 }
@@ -23,29 +19,10 @@ export interface LoggerOptions {
  * the ones that matter.
  */
 export function createLogger(options: LoggerOptions): Logger {
-  const settings = {
-    level: options.level,
-    base: { name: options.name, pid: process.pid },
-    timestamp: stdTimeFunctions.isoTime,
-  };
-  if (options.pretty ?? process.stdout.isTTY) {
-    const stream = pretty({
-      destination: options.destination === undefined ? 1 : lineWriter(options.destination),
-      sync: true,
-      colorize: options.destination === undefined,
-      ignore: 'pid,name',
-      translateTime: 'HH:MM:ss.l',
-    });
-    return pino(settings, stream);
-  }
-  return pino(settings, options.destination ?? destination({ dest: 1, sync: true }));
+  return pino(lineSettings(options), options.destination ?? destination({ dest: 1, sync: true }));
 }
 
-function lineWriter(target: DestinationStream): Writable {
-  return new Writable({
-    write: (chunk: Buffer, _encoding, done) => {
-      target.write(chunk.toString());
-      done();
-    },
-  });
+/** What every line has, whoever it is for. */
+export function lineSettings({ name, level }: LoggerOptions): pino.LoggerOptions {
+  return { level, base: { name, pid: process.pid }, timestamp: stdTimeFunctions.isoTime };
 }

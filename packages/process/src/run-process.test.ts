@@ -63,8 +63,8 @@ class FakeRole implements RunningRole {
   });
   drainWork: Promise<void> = Promise.resolve();
 
-  drain(): Promise<void> {
-    this.calls.push('drain');
+  drain(withCluster?: boolean): Promise<void> {
+    this.calls.push(withCluster === true ? 'drain with the cluster' : 'drain');
     return this.drainWork;
   }
 
@@ -143,14 +143,14 @@ describe('the life of a process', () => {
     expect(role.calls).toEqual(['drain', 'close']);
   });
 
-  test('with --exit-with-stdin a closed stdin drains and SIGINT is ignored', async () => {
+  test('with --exit-with-stdin a closed stdin drains with the whole cluster, and SIGINT is ignored', async () => {
     const host = new FakeHost('--exit-with-stdin');
     const role = await serve(host);
     host.signal('SIGINT');
     expect(role.calls).toEqual([]);
     host.closeStdin();
     await vi.waitFor(() => expect(host.exits).toEqual([0]));
-    expect(role.calls).toEqual(['drain', 'close']);
+    expect(role.calls).toEqual(['drain with the cluster', 'close']);
   });
 
   test('a role that cannot start is one line without a stack trace, and its documented exit code', async () => {

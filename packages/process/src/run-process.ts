@@ -11,7 +11,7 @@
 import { constants } from 'node:os';
 import { EdisError } from '@edis/core';
 import { exitCodeOf, exitCodes } from './exit-code.ts';
-import type { Logger, LogLevel } from './logger.ts';
+import type { Logger, LoggerOptions, LogLevel } from './logger.ts';
 import { createLogger } from './logger.ts';
 import type { ProcessHost } from './process-host.ts';
 import { nodeHost } from './process-host.ts';
@@ -27,8 +27,8 @@ export interface ProcessConfig {
 
 /** A role that serves. */
 export interface RunningRole {
-  /** Takes nothing new and finishes what it has. */
-  drain(): Promise<void>;
+  /** Takes nothing new and finishes what it has. `withCluster`: its launcher ends, and with it all other processes. */
+  drain(withCluster?: boolean): Promise<void>;
   /** Frees everything; may be called after or without a drain. */
   close(): Promise<void>;
   /** Resolves when the role can serve no longer; the process then ends with the error's exit code. */
@@ -70,8 +70,13 @@ export async function runProcess<C extends ProcessConfig>(
     host.exit(exitCodeOf(error.code));
     return;
   }
-  const logger = host.createLogger?.(name, config.logLevel) ?? createLogger({ name, level: config.logLevel });
+  const options = { name, level: config.logLevel };
+  const logger = host.createLogger?.(name, config.logLevel) ?? (await createOwnLogger(options, host.isTerminal));
   await new ProcessLife(definition, config, logger, host).run();
+}
+
+async function createOwnLogger(options: LoggerOptions, isTerminal: boolean): Promise<Logger> {
+  return isTerminal ? (await import('./pretty-logger.ts')).createPrettyLogger(options) : createLogger(options);
 }
 
 type LifeState = 'starting' | 'serving' | 'ending' | 'ended';
@@ -85,6 +90,7 @@ class ProcessLife<C extends ProcessConfig> {
   #role: RunningRole | undefined;
   /** A signal that came while the role was starting. */
   #stopCause: string | undefined;
+  #endsWithCluster = false;
 
   constructor(definition: ProcessDefinition<C>, config: C, logger: Logger, host: ProcessHost) {
     this.#definition = definition;
@@ -97,7 +103,7 @@ class ProcessLife<C extends ProcessConfig> {
     const host = this.#host;
     host.onUncaught((caught) => this.#crash(caught));
     host.onSignal((signal) => this.#onSignal(signal));
-    if (this.#config.exitWithStdin) host.onStdinClosed(() => this.#stop('stdin closed'));
+    if (this.#config.exitWithStdin) host.onStdinClosed(() => this.#onStdinClosed());
     try {
       this.#role = await this.#definition.start(this.#config, this.#logger);
     } catch (caught) {
@@ -122,6 +128,11 @@ class ProcessLife<C extends ProcessConfig> {
     this.#stop(signal);
   }
 
+  #onStdinClosed(): void {
+    if (this.#stopCause === undefined && this.#state !== 'ending') this.#endsWithCluster = true;
+    this.#stop('stdin closed');
+  }
+
   #stop(cause: string): void {
     if (this.#state === 'starting') this.#stopCause ??= cause;
     if (this.#state !== 'serving') return;
@@ -137,7 +148,7 @@ class ProcessLife<C extends ProcessConfig> {
     const config = this.#config;
     try {
       if (role !== undefined && exitCode === exitCodes.done) {
-        const drained = await host.within(role.drain(), config.drainMs);
+        const drained = await host.within(role.drain(this.#endsWithCluster), config.drainMs);
         if (!drained) this.#logger.warn({ event: 'drain-timeout', drainMs: config.drainMs }, 'gave up draining');
       }
       if (role !== undefined && !(await host.within(role.close(), closeGraceMs))) {

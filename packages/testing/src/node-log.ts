@@ -22,7 +22,7 @@ export class NodeLog {
       this.#read(text);
       onLine?.(text);
     };
-    this.logger = createLogger({ name, level: 'info', pretty: false, destination: { write } });
+    this.logger = createLogger({ name, level: 'info', destination: { write } });
   }
 
   #read(text: string): void {
