@@ -88,6 +88,7 @@ it('a part that was sent and not answered in time is unknown', async () => {
   cluster.node('s1-w').frozen = true;
   const result = await client.batch(puts(2), { timeoutMs: 60 });
   expect(result.parts[0]).toMatchObject({ status: 'unknown', error: { code: 'deadline', outcomeUnknown: true } });
+  expect(result.parts[0]?.error?.message).toMatch(/^batch failed after \d+ ms: /);
 });
 
 it('a batch whose answer is lost is repeated under the same ids and done once', async () => {

@@ -20,6 +20,7 @@ import {
   type ReadParts,
   type WriteParts,
 } from './pending-operation.ts';
+import type { BulkReplies } from './read-reply.ts';
 import { type Answer, CompletedPut, FoundRecord, type GetResult, type NotApplied, type PutResult } from './results.ts';
 import type { WriteIdentity } from './write-identity.ts';
 
@@ -104,15 +105,21 @@ export class BulkPut extends BulkItemBase implements PutOperation {
   }
 }
 
+/** How the reads of a bulk are to be answered. */
+export interface BulkRead extends ReadParts {
+  /** Undefined: nobody wants to know who answers. */
+  readonly replies?: BulkReplies | undefined;
+}
+
 export class BulkGet extends BulkItemBase implements GetOperation {
   readonly kind = 'get';
   after: Position | undefined = undefined;
   readonly omitValue = false;
-  readonly #read: ReadParts;
+  readonly #read: BulkRead;
   /** Once it is done; undefined: there is no record. */
   result: GetResult | undefined = undefined;
 
-  constructor(key: Key, read: ReadParts) {
+  constructor(key: Key, read: BulkRead) {
     super(key);
     this.#read = read;
   }
@@ -138,6 +145,7 @@ export class BulkGet extends BulkItemBase implements GetOperation {
   }
 
   complete(outcome: PlainOutcome, answer: Answer): void {
+    this.#read.replies?.add(this.callerKey, answer);
     if (outcome.kind !== 'found') return;
     const { value, metadata, version, expiresAtMs } = outcome;
     this.result = new FoundRecord(this.callerKey, detached(value), metadata, version, expiresAtMs, answer);
@@ -145,7 +153,8 @@ export class BulkGet extends BulkItemBase implements GetOperation {
 
   /** The same operation with all that it needs to be repeated. */
   alone(call: BulkCall): PendingGet {
-    const done = (result: GetResult | undefined): void => {
+    const done = (result: GetResult | undefined, answer: Answer): void => {
+      this.#read.replies?.add(this.callerKey, answer);
       this.result = result;
       call.settle();
     };

@@ -1,7 +1,7 @@
 import { EdisError, invariant, noExpiry } from '@edis/core';
 import { runBatch } from './atomic-batch.ts';
 import { runBulk } from './bulk.ts';
-import { BulkGet, type BulkItem, BulkPut } from './bulk-item.ts';
+import { BulkGet, type BulkItem, BulkPut, type BulkRead } from './bulk-item.ts';
 import type { CallContext } from './call-context.ts';
 import { checkedTtlMs, incrementOf, listOf, putContent, valueBytes } from './call-input.ts';
 import { locateKey } from './cluster-queries.ts';
@@ -15,6 +15,7 @@ import type {
   DeleteOptions,
   GetOptions,
   Key,
+  OnReply,
   PutEntry,
   PutOptions,
   Value,
@@ -43,8 +44,10 @@ import type {
   WatchOptions,
 } from './query-options.ts';
 import { openKeys, openScan, openSearch } from './query-scan.ts';
+import { BulkReplies, tell } from './read-reply.ts';
 import { streamOf } from './record-stream.ts';
 import type {
+  Answer,
   AppendResult,
   BatchResult,
   DeleteResult,
@@ -59,6 +62,12 @@ import type {
 /** Options that the public overloads have told apart. */
 type AnyPutOptions = PutOptions | ConditionalPutOptions;
 type AnyDeleteOptions = DeleteOptions | ConditionalDeleteOptions;
+
+/** Of a read whose caller wants to know who answered it. */
+interface TakenAnswer {
+  readonly found: GetResult | undefined;
+  readonly answer: Answer;
+}
 
 /**
  * The calls of one keyspace, shared by the client, its keyspaces and its sessions. Single calls check what they are
@@ -93,12 +102,7 @@ export class ByteCalls implements ByteKeyspace {
   }
 
   get(key: Key, options?: GetOptions): Promise<GetResult | undefined> {
-    const { context } = this;
-    return new Promise((resolve, reject) => {
-      const call = context.callParts(key, options);
-      const operation = new PendingGet(call, context.readParts(options), false, resolve, reject);
-      context.parts.runner.start(operation, options?.signal);
-    });
+    return this.#read(key, false, options);
   }
 
   delete(key: Key, options?: DeleteOptions): Promise<DeleteResult>;
@@ -113,7 +117,7 @@ export class ByteCalls implements ByteKeyspace {
   }
 
   async exists(key: Key, options?: GetOptions): Promise<boolean> {
-    return (await this.#getHead(key, options)) !== undefined;
+    return (await this.#read(key, true, options)) !== undefined;
   }
 
   increment(key: Key, by?: number | bigint, options?: WriteOptions): Promise<IncrementResult> {
@@ -143,7 +147,7 @@ export class ByteCalls implements ByteKeyspace {
   }
 
   async ttl(key: Key, options?: GetOptions): Promise<number | 'never' | undefined> {
-    const found = await this.#getHead(key, options);
+    const found = await this.#read(key, true, options);
     if (found === undefined) return undefined;
     if (found.expiresAtMs === undefined) return 'never';
     return Math.max(0, found.expiresAtMs - this.context.parts.environment.wallMs());
@@ -189,7 +193,20 @@ export class ByteCalls implements ByteKeyspace {
   }
 
   async mget(keys: Iterable<Key>, options?: GetOptions): Promise<(GetResult | undefined)[]> {
-    const read = this.context.readParts(options);
+    const onReply = options?.onReply;
+    if (onReply === undefined) return this.#readAll(keys, this.context.readParts(options), options);
+    const replies = new BulkReplies();
+    const results = await this.#readAll(keys, { ...this.context.readParts(options), replies }, options);
+    replies.tell(onReply);
+    return results;
+  }
+
+  /** Apart from what `onReply` needs: in one function with it, each key would cost nearly twice as much. */
+  async #readAll(
+    keys: Iterable<Key>,
+    read: BulkRead,
+    options: GetOptions | undefined,
+  ): Promise<(GetResult | undefined)[]> {
     const items = listOf(keys, 'keys').map((key) => new BulkGet(key, read));
     await this.#runBulk('gets', items, options);
     return items.map(({ result }) => result);
@@ -244,14 +261,32 @@ export class ByteCalls implements ByteKeyspace {
     return locateKey(this.context.parts.runner.routes, this.context.scope, key);
   }
 
-  /** A record without value and metadata. */
-  #getHead(key: Key, options: GetOptions | undefined): Promise<GetResult | undefined> {
+  /** @param omitValue whether it comes without value and metadata */
+  #read(key: Key, omitValue: boolean, options: GetOptions | undefined): Promise<GetResult | undefined> {
     const { context } = this;
+    if (options?.onReply !== undefined) return this.#readAndTell(key, omitValue, options, options.onReply);
     return new Promise((resolve, reject) => {
       const call = context.callParts(key, options);
-      const operation = new PendingGet(call, context.readParts(options), true, resolve, reject);
+      const operation = new PendingGet(call, context.readParts(options), omitValue, resolve, reject);
       context.parts.runner.start(operation, options?.signal);
     });
+  }
+
+  async #readAndTell(
+    key: Key,
+    omitValue: boolean,
+    options: GetOptions,
+    onReply: OnReply,
+  ): Promise<GetResult | undefined> {
+    const { context } = this;
+    const { found, answer } = await new Promise<TakenAnswer>((resolve, reject) => {
+      const call = context.callParts(key, options);
+      const done: PendingGet['resolve'] = (found, answer) => resolve({ found, answer });
+      const operation = new PendingGet(call, context.readParts(options), omitValue, done, reject);
+      context.parts.runner.start(operation, options.signal);
+    });
+    tell(onReply, answer, [key]);
+    return found;
   }
 
   #setDeadline(key: Key, ttlMs: number, options: WriteOptions | undefined): Promise<ExpireResult | undefined> {

@@ -9,6 +9,7 @@ import {
   type ClientConfig,
   checkAck,
   checkConsistency,
+  checkOnReply,
   checkOptions,
   checkTimeoutMs,
   type GetOptions,
@@ -87,6 +88,7 @@ export class CallContext {
     if (options === undefined) return this.#defaultRead;
     checkOptions(options);
     const { after, maxStalenessMs } = options;
+    checkOnReply(options.onReply);
     const consistency = options.consistency ?? this.#impliedConsistency(options);
     checkConsistency(consistency);
     if (after !== undefined && consistency !== 'session') {
@@ -125,7 +127,8 @@ export class CallContext {
   queryCall(what: string, options: GetOptions | undefined): QueryCall {
     const { scope, session } = this;
     const timeoutMs = this.timeoutMs(options);
-    return { what, scope, session, read: this.readParts(options), timeoutMs, signal: options?.signal };
+    const read = this.readParts(options);
+    return { what, scope, session, read, timeoutMs, signal: options?.signal, onReply: options?.onReply };
   }
 
   /** Counts down the deadline of a call of several steps. */

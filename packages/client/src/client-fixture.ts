@@ -6,9 +6,13 @@ import { openClient } from './open.ts';
 import type { OpenClient } from './open-client.ts';
 import { type ConnectOptions, resolveOptions } from './options.ts';
 
-export async function openOver(cluster: FakeCluster, options: Partial<ConnectOptions> = {}): Promise<OpenClient> {
+export async function openOver(
+  cluster: FakeCluster,
+  options: Partial<ConnectOptions> = {},
+  environment = systemEnvironment,
+): Promise<OpenClient> {
   const config = resolveOptions({ info: cluster.info, timeoutMs: 2_000, ...options });
-  return openClient(config, options.signal, cluster.transport, systemEnvironment);
+  return openClient(config, options.signal, cluster.transport, environment);
 }
 
 export async function until(what: string, holds: () => boolean): Promise<void> {

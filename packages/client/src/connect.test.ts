@@ -1,5 +1,5 @@
-import { type BatchRequest, type BatchResponse, EdisError, type Topology } from '@edis/core';
-import { type MessageStream, RpcServer } from '@edis/rpc';
+import { EdisError, type Topology } from '@edis/core';
+import { RpcServer, type ShardHandlers } from '@edis/rpc';
 import { afterEach, expect, test } from 'vitest';
 import type { Client } from './client.ts';
 import { failureOf, textOf, until } from './client-fixture.ts';
@@ -12,9 +12,23 @@ afterEach(async () => {
   for (const each of running.splice(0).reverse()) await each.close();
 });
 
+/** Its primary. */
+function shardOf(cluster: FakeCluster): ShardHandlers {
+  const node = cluster.node('s1-w');
+  return {
+    batch: (stream) => {
+      stream.listen({ onMessage: (request) => stream.send(node.answer(request)), onClose: () => {} });
+      stream.send(node.greeting());
+    },
+    execute: async (request) => node.answer(request),
+    stats: () => {
+      throw new EdisError('unreachable', 'no figures here');
+    },
+  };
+}
+
 /** A cluster of one primary, over real connections: one server is info and shard. */
 async function serve(cluster: FakeCluster, listen = '127.0.0.1:0'): Promise<{ server: RpcServer; address: string }> {
-  const node = cluster.node('s1-w');
   const info = cluster.transport.channel(cluster.info);
   const map: { topology?: Topology } = {};
   const server = new RpcServer({
@@ -33,16 +47,7 @@ async function serve(cluster: FakeCluster, listen = '127.0.0.1:0'): Promise<{ se
       promote: (wish) => info.promote(wish, { timeoutMs: 1_000 }),
       dropKeyspace: (name) => info.dropKeyspace(name, { timeoutMs: 1_000 }),
     },
-    shard: {
-      batch: (stream: MessageStream<BatchResponse, BatchRequest>) => {
-        stream.listen({ onMessage: (request) => stream.send(node.answer(request)), onClose: () => {} });
-        stream.send(node.greeting());
-      },
-      execute: async (request) => node.answer(request),
-      stats: () => {
-        throw new EdisError('unreachable', 'no figures here');
-      },
-    },
+    shard: shardOf(cluster),
   });
   const { port } = await server.start();
   running.push(server);
@@ -115,6 +120,24 @@ test('an address that nobody listens on is unreachable, within the timeout', asy
   expect(error.code).toBe('unreachable');
   expect(error.message).toContain(address);
   expect(performance.now() - startMs).toBeLessThan(3_000);
+});
+
+test('an address at which no info answers is told at once, and costs nothing beside one that does', async () => {
+  const shard = new RpcServer({ listen: '127.0.0.1:0', shard: shardOf(new FakeCluster({ shards: 1, replicas: 0 })) });
+  const { port } = await shard.start();
+  running.push(shard);
+  const stranger = `127.0.0.1:${port}`;
+  const error = await failureOf(connect({ info: stranger, timeoutMs: 60_000 }));
+  expect(error).toMatchObject({ code: 'invalid-argument' });
+  expect(error.message).toMatch(
+    new RegExp(
+      `^no info at ${stranger} \\(.*WatchTopology\\); info is usually on port 7400, and nodes of shards above$`,
+    ),
+  );
+  const { address } = await serve(new FakeCluster({ shards: 1, replicas: 0 }));
+  const client = await connect({ info: [stranger, address], timeoutMs: 5_000 });
+  running.push(client);
+  expect(client.topology().shards).toHaveLength(1);
 });
 
 test('figures of a member that does not give them come with its error', async () => {

@@ -2,6 +2,11 @@ import { EdisError, type ErrorCode, unreachable } from '@edis/core';
 import type { Obstacle } from './obstacle.ts';
 import type { PendingOperation } from './pending-operation.ts';
 
+/** As callers know it. */
+function nameOf({ kind }: PendingOperation): string {
+  return kind === 'atomic' ? 'batch' : kind;
+}
+
 /** Whether a write that fails now may have been carried out, or may still be. */
 function outcomeUnknown(operation: PendingOperation): boolean {
   return operation.kind !== 'get' && (operation.mayBeApplied || operation.state === 'sent');
@@ -12,7 +17,8 @@ export function deadlineError(operation: PendingOperation): EdisError {
   const { code, why } = reasonOf(operation);
   const unknown = outcomeUnknown(operation);
   const after = unknown ? '; whether the write was done is unknown' : '';
-  return new EdisError(code, `${operation.kind} failed after ${operation.timeoutMs} ms: ${why}${after}`, {
+  const afterMs = Math.round(operation.timeoutMs);
+  return new EdisError(code, `${nameOf(operation)} failed after ${afterMs} ms: ${why}${after}`, {
     outcomeUnknown: unknown,
     cause: operation.connection?.lastError,
   });
@@ -21,7 +27,7 @@ export function deadlineError(operation: PendingOperation): EdisError {
 export function abortedError(operation: PendingOperation): EdisError {
   const unknown = outcomeUnknown(operation);
   const after = unknown ? ' after it was sent; whether the write was done is unknown' : '';
-  return new EdisError('aborted', `${operation.kind} was aborted by its caller${after}`, {
+  return new EdisError('aborted', `${nameOf(operation)} was aborted by its caller${after}`, {
     outcomeUnknown: unknown,
     cause: operation.signal?.reason,
   });
@@ -30,7 +36,7 @@ export function abortedError(operation: PendingOperation): EdisError {
 export function closedError(operation: PendingOperation): EdisError {
   const unknown = outcomeUnknown(operation);
   const after = unknown ? '; whether the write was done is unknown' : '';
-  return new EdisError('closed', `the client was closed before ${operation.kind} ended${after}`, {
+  return new EdisError('closed', `the client was closed before ${nameOf(operation)} ended${after}`, {
     outcomeUnknown: unknown,
   });
 }

@@ -231,6 +231,7 @@ export function queryCall(change: Partial<QueryCall> = {}): QueryCall {
     read: { consistency: 'session', maxStalenessMs: 0, token: undefined },
     timeoutMs: 5_000,
     signal: undefined,
+    onReply: undefined,
     ...change,
   };
 }

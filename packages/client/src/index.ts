@@ -13,6 +13,7 @@ export type {
   EntryHead,
   GetOptions,
   Key,
+  OnReply,
   PromoteOptions,
   PutEntry,
   PutOptions,
@@ -55,6 +56,7 @@ export type {
   NotApplied,
   PromoteResult,
   PutResult,
+  ReadReply,
   RecordHead,
   ServedBy,
 } from './results.ts';

@@ -80,7 +80,17 @@ test('the network is the one that is named, else that of the dialled info', asyn
   expect((await open(cluster, { network: 'internal' })).locate('k').members[0]?.address).toBe('inner-s1-w:1');
   const error = await failureOf(open(cluster, { network: 'moon' }));
   expect(error.code).toBe('invalid-argument');
-  expect(error.message).toContain('internal, host'.split(', ')[0]);
+  expect(error.message).toBe("no node names the network 'moon'; there are: host, internal");
+});
+
+test('a network that no node names is refused, though all can be dialled from everywhere', async () => {
+  const cluster = new FakeCluster({ shards: 1, replicas: 0 });
+  const endpoints = [{ network: '', address: cluster.info }];
+  cluster.change({ infos: [{ node: 'info', endpoints, host: '', pid: 0 }] });
+  cluster.changeMember('s1-w', { endpoints });
+  expect((await open(cluster, { network: 'default' })).topology().shards).toHaveLength(1);
+  const error = await failureOf(open(cluster, { network: 'moon' }));
+  expect(error.message).toBe("no node names the network 'moon'; there are: default");
 });
 
 test('a node that turns out to be of another shard gets no operations', async () => {

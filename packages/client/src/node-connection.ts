@@ -53,6 +53,12 @@ export interface ConnectionOwner {
 const greetingTimeoutMs = 2_000;
 /** A replica answers or gives up a read within its session wait (100 ms); this long without an answer it is stuck. */
 const replicaStallMs = 1_500;
+/**
+ * After so long without a word from the node the stream is opened anew before something is sent. The greeting brings
+ * the shard's clock, of which a write that must be repeated needs a late reading: with one from before the window of
+ * operation ids (ten minutes) its outcome could not be told. And a network may have forgotten an idle connection.
+ */
+const renewAfterMs = 120_000;
 /** Operations that have left the queue are cut off its array when there are this many. */
 const minCutLength = 1_024;
 /** Short, because a node that is back should be used at once; long enough to cost nothing while it is away. */
@@ -294,7 +300,13 @@ export class NodeConnection implements ReadCandidate {
   #sendQueued(): void {
     this.#flushScheduled = false;
     const nowMs = this.#environment.nowMs();
-    if (this.#inFlightCount === 0) this.#lastHeardMs = nowMs;
+    if (this.#inFlightCount === 0) {
+      if (nowMs - this.#lastHeardMs > renewAfterMs) {
+        this.#connect('connecting');
+        return;
+      }
+      this.#lastHeardMs = nowMs;
+    }
     if (!this.#pace.mayLeave(nowMs)) {
       this.#cancelHold ??= this.#environment.after(this.#pace.holdMs(nowMs), () => this.#endHold());
       return;

@@ -18,10 +18,18 @@ export async function openClient(
   environment: Environment,
 ): Promise<OpenClient> {
   let onTopology: (topology: Topology) => void = () => {};
-  const watch = new TopologyWatch(config.infoAddresses, transport, environment, (topology) => onTopology(topology));
+  let onNoInfo: (error: EdisError) => void = () => {};
+  const watch = new TopologyWatch(
+    config.infoAddresses,
+    transport,
+    environment,
+    (topology) => onTopology(topology),
+    (error) => onNoInfo(error),
+  );
   const waiting = new FirstMap(config, watch, signal, environment);
   try {
     onTopology = (topology) => waiting.resolve(topology);
+    onNoInfo = (cause) => waiting.reject(noInfo(config, cause));
     watch.start();
     const topology = await waiting.promise;
     checkNetwork(topology, config.network);
@@ -72,10 +80,20 @@ class FirstMap {
     this.#settle?.resolve(topology);
   }
 
+  reject(error: EdisError): void {
+    this.#settle?.reject(error);
+  }
+
   close(): void {
     this.#cancelTimer();
     this.#signal?.removeEventListener('abort', this.#abort);
   }
+}
+
+function noInfo({ infoAddresses }: ClientConfig, cause: EdisError): EdisError {
+  const where = infoAddresses.join(', ');
+  const message = `no info at ${where} (${cause.message}); info is usually on port 7400, and nodes of shards above`;
+  return new EdisError('invalid-argument', message, { cause });
 }
 
 function unreachableInfo(config: ClientConfig, cause: EdisError | undefined): EdisError {
@@ -86,10 +104,15 @@ function unreachableInfo(config: ClientConfig, cause: EdisError | undefined): Ed
   return new EdisError('unreachable', message, { cause });
 }
 
+/** What people read, and may write, for the network of endpoints that were given without one. */
+const unnamedNetwork = 'default';
+
 function checkNetwork(topology: Topology, network: string | undefined): void {
   if (network === undefined) return;
   const members = topology.shards.flatMap((shard) => shard.members);
-  const names = new Set([...topology.infos, ...members].flatMap((node) => node.endpoints.map((each) => each.network)));
-  if (names.size === 0 || names.has(network) || names.has('')) return;
-  throw new EdisError('invalid-argument', `no node is in network ${network}; the cluster has ${[...names].join(', ')}`);
+  const endpoints = [...topology.infos, ...members].flatMap((node) => node.endpoints);
+  const names = new Set(endpoints.map((each) => each.network || unnamedNetwork));
+  if (names.size === 0 || names.has(network)) return;
+  const known = [...names].toSorted().join(', ');
+  throw new EdisError('invalid-argument', `no node names the network '${network}'; there are: ${known}`);
 }

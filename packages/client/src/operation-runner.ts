@@ -250,8 +250,11 @@ export class OperationRunner implements ConnectionOwner {
         return;
       }
       operation.identity = route.identity;
-    } else if (operation.sentTimestamp !== 0) {
+    } else if (operation.mayBeApplied) {
       operation.firstSentTimestamp = operation.sentTimestamp;
+    } else {
+      // It was refused, or never left: the next time it is sent is the first that counts.
+      operation.sentTimestamp = 0;
     }
     primary.enqueue(operation);
   }

@@ -1,4 +1,5 @@
 import { type Ack, type Consistency, EdisError, type Metadata } from '@edis/core';
+import type { ReadReply } from './results.ts';
 
 /** A key: text (stored as UTF-8) or bytes. 1 B – 4 KiB. Bytes must not change until the call has settled. */
 export type Key = string | Uint8Array;
@@ -112,6 +113,9 @@ export interface ConditionalPutOptions extends WriteOptions, RecordLife {
   readonly ifVersion?: number | undefined;
 }
 
+/** Is told of an answer. What it throws ends the read. */
+export type OnReply = (reply: ReadReply) => void;
+
 export interface GetOptions extends CallOptions {
   /**
    * How fresh the answer must be.
@@ -122,6 +126,12 @@ export interface GetOptions extends CallOptions {
   readonly maxStalenessMs?: number | undefined;
   /** For `session`: a token whose writes must be seen, besides all that this client has seen. */
   readonly after?: string | undefined;
+  /**
+   * Is told of each answer that the result is made of, also when nothing was found: once for a single record, else once
+   * for each answer of a shard. Before the call resolves; of a page, before its first record is taken. Not of tries
+   * that were repeated.
+   */
+  readonly onReply?: OnReply | undefined;
 }
 
 /** A record to write, apart from its value. */
@@ -204,6 +214,10 @@ export function checkAck(ack: Ack): void {
 export function checkConsistency(consistency: Consistency): void {
   if (consistencies.includes(consistency)) return;
   throw invalid(`consistency is ${String(consistency)}; give one of ${consistencies.join(', ')}`);
+}
+
+export function checkOnReply(onReply: unknown): void {
+  if (onReply !== undefined && typeof onReply !== 'function') throw invalid('onReply is no function');
 }
 
 function checkAddress(address: string): void {

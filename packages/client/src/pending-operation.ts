@@ -298,13 +298,13 @@ export class PendingGet extends PendingBase implements GetOperation {
   readonly token: SessionToken | undefined;
   after: Position | undefined = undefined;
   readonly omitValue: boolean;
-  readonly resolve: (result: GetResult | undefined) => void;
+  readonly resolve: (result: GetResult | undefined, answer: Answer) => void;
 
   constructor(
     call: CallParts,
     read: ReadParts,
     omitValue: boolean,
-    resolve: (result: GetResult | undefined) => void,
+    resolve: (result: GetResult | undefined, answer: Answer) => void,
     reject: (error: EdisError) => void,
   ) {
     super(call, 0, reject);
@@ -318,12 +318,12 @@ export class PendingGet extends PendingBase implements GetOperation {
   /** Hands the outcome to the caller; false: it is no outcome of a get. */
   complete(outcome: Outcome, answer: Answer): boolean {
     if (outcome.kind === 'not-found') {
-      this.resolve(undefined);
+      this.resolve(undefined, answer);
       return true;
     }
     if (outcome.kind !== 'found') return false;
     const { value, metadata, version, expiresAtMs } = outcome;
-    this.resolve(new FoundRecord(this.callerKey, detached(value), metadata, version, expiresAtMs, answer));
+    this.resolve(new FoundRecord(this.callerKey, detached(value), metadata, version, expiresAtMs, answer), answer);
     return true;
   }
 }

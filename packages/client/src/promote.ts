@@ -67,6 +67,7 @@ function refusal({ cause, message }: Extract<PromoteReply, { kind: 'refused' }>)
       return new EdisError('unreachable', message);
     case 'not-a-member':
     case 'is-primary':
+    case 'primary-well':
       return new EdisError('refused', message);
     default:
       return unreachable(cause);

@@ -16,6 +16,7 @@ import type {
   MeasureValue,
 } from './query-options.ts';
 import { askShard, type QueryCall, type QueryContext, type Question, shardsOf } from './query-runner.ts';
+import { tell } from './read-reply.ts';
 
 /** Counts and sums over metadata: each shard adds up its own, and the parts are added up here, exactly. */
 export async function aggregateRecords<const Names extends string>(
@@ -36,6 +37,8 @@ export async function aggregateRecords<const Names extends string>(
   const answers = await allOrFirstError(call, (each) =>
     shards.map((shard) => askShard(context, each, shard, question)),
   );
+  const { onReply } = call;
+  if (onReply !== undefined) for (const { answer } of answers) tell(onReply, answer, undefined);
   const merged = mergeGroups(
     measures,
     answers.map(({ page }) => page.groups),

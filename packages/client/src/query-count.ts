@@ -12,6 +12,7 @@ import type { KeyRange } from './query-options.ts';
 import { pause } from './query-pause.ts';
 import { type Answered, askShard, type QueryCall, type QueryContext, type Question, shardsOf } from './query-runner.ts';
 import { type PagedQuestion, rangeQuestion } from './query-scan.ts';
+import { tell } from './read-reply.ts';
 
 /** Keys of one page when they are only counted. */
 const countPageRecords = limits.maxPageRecords;
@@ -42,9 +43,10 @@ async function countShard(context: QueryContext, call: QueryCall, shard: ShardId
   for (;;) {
     const timeoutMs = Math.ceil(endMs - context.environment.nowMs());
     if (timeoutMs <= 0) throw lateError(call, shard);
-    const { page, address } = await askShard(context, { ...call, timeoutMs }, shard, firstKey);
+    const { page, answer, address } = await askShard(context, { ...call, timeoutMs }, shard, firstKey);
     const stats = await statsOf(context, call, address, endMs);
     if (stats !== undefined && isUpTo(stats, page.footer.position)) {
+      if (call.onReply !== undefined) tell(call.onReply, answer, undefined);
       return stats.keyspaces.find((each) => each.keyspace === keyspaceId)?.recordCount ?? 0;
     }
     await pause(context.environment, repeatMs, call.signal);
@@ -88,6 +90,7 @@ async function countRange(
   let after: SearchPlace | undefined;
   while (question.mayHaveMore(after)) {
     const answered: Answered<RecordPage> = await askShard(context, call, shard, question.page(after, countPageRecords));
+    if (call.onReply !== undefined) tell(call.onReply, answered.answer, undefined);
     const { records, more } = answered.page;
     count += records.length;
     const last = records[records.length - 1];

@@ -22,6 +22,7 @@ import type { Changes } from './changes.ts';
 import type { Environment } from './environment.ts';
 import type { KeyspaceScope } from './keyspace-scope.ts';
 import type { NodeConnection } from './node-connection.ts';
+import type { OnReply } from './options.ts';
 import type { ReadParts } from './pending-operation.ts';
 import type { QueryChannels } from './query-channels.ts';
 import { pause } from './query-pause.ts';
@@ -53,6 +54,7 @@ export interface QueryCall {
   /** Of each page. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
+  readonly onReply: OnReply | undefined;
 }
 
 /** Sends one question; `head` says to whom, and how fresh. */

@@ -20,6 +20,7 @@ import { checkNumberBounds, conditionsText, predicatesOf } from './query-conditi
 import { byteRange, callerKey } from './query-key.ts';
 import type { KeyRange, PageOptions, SearchQuery } from './query-options.ts';
 import { type Answered, askShard, type QueryCall, type QueryContext, type Question, shardsOf } from './query-runner.ts';
+import { tell } from './read-reply.ts';
 import { RecordMerge, type RecordOrder } from './record-merge.ts';
 import { MergedStream, type StreamSource } from './record-stream.ts';
 import { FoundRecord, type GetResult } from './results.ts';
@@ -101,6 +102,8 @@ class QuerySource<Found> implements StreamSource<Found> {
   readonly #scope: QueryScope;
   readonly #pageSize: number;
   readonly #abort = new AbortController();
+  /** Pages that were begun and not told of yet; undefined: nobody wants to know. */
+  readonly #opened: Answered<RecordPage>[] | undefined;
   readonly after: SearchPlace | undefined;
 
   constructor(
@@ -122,6 +125,7 @@ class QuerySource<Found> implements StreamSource<Found> {
     // Whoever leaves the stream ends the pages that are under way, and nothing else.
     const signal = call.signal === undefined ? this.#abort.signal : AbortSignal.any([call.signal, this.#abort.signal]);
     this.#call = { ...call, signal };
+    this.#opened = call.onReply === undefined ? undefined : [];
     this.#question = question;
     this.found = (record, answered) => {
       if (signal.aborted)
@@ -138,7 +142,19 @@ class QuerySource<Found> implements StreamSource<Found> {
     const fetches = asked.map((shard) => (place: SearchPlace | undefined, maxRecords: number) => {
       return askShard(this.#context, this.#call, shard, question.page(place, maxRecords));
     });
-    return new RecordMerge(fetches, question.orderIn(keyspace), after, this.#pageSize, this.limit);
+    return new RecordMerge(fetches, question.orderIn(keyspace), after, this.#pageSize, this.limit, this.#opened);
+  }
+
+  tellOpened(): void {
+    const { onReply } = this.#call;
+    if (onReply === undefined || this.#opened === undefined) return;
+    for (const { page, answer } of this.#opened.splice(0)) {
+      tell(
+        onReply,
+        answer,
+        page.records.map(({ key }) => callerKey(key)),
+      );
+    }
   }
 
   cursorAt(place: SearchPlace | undefined): string {

@@ -22,16 +22,20 @@ export class RecordMerge {
   /** Sources whose next page has not arrived. */
   #starving: ShardSource[];
 
-  /** @param limit all that will be taken, at most; Infinity: no limit */
+  /**
+   * @param limit all that will be taken, at most; Infinity: no limit
+   * @param opened gets each page when it is begun
+   */
   constructor(
     fetches: readonly FetchPage[],
     order: RecordOrder,
     after: SearchPlace | undefined,
     pageSize: number,
     limit: number,
+    opened?: Answered<RecordPage>[],
   ) {
     this.#order = order;
-    this.#sources = fetches.map((fetch) => new ShardSource(fetch, order, after, pageSize));
+    this.#sources = fetches.map((fetch) => new ShardSource(fetch, order, after, pageSize, opened));
     this.#starving = [...this.#sources];
     for (const source of this.#sources) source.prefetch(limit);
   }
@@ -133,6 +137,7 @@ class ShardSource {
   readonly #fetch: FetchPage;
   readonly #order: RecordOrder;
   readonly #pageSize: number;
+  readonly #opened: Answered<RecordPage>[] | undefined;
   #place: SearchPlace | undefined;
   #page: Answered<RecordPage> | undefined;
   #index = 0;
@@ -142,11 +147,18 @@ class ShardSource {
   /** Its shard has records behind those that arrived; they are not always asked for. */
   #more = true;
 
-  constructor(fetch: FetchPage, order: RecordOrder, after: SearchPlace | undefined, pageSize: number) {
+  constructor(
+    fetch: FetchPage,
+    order: RecordOrder,
+    after: SearchPlace | undefined,
+    pageSize: number,
+    opened: Answered<RecordPage>[] | undefined,
+  ) {
     this.#fetch = fetch;
     this.#order = order;
     this.#place = after;
     this.#pageSize = pageSize;
+    this.#opened = opened;
   }
 
   /** Settles, and never rejects, when the page that was asked for is there or has failed. */
@@ -215,6 +227,7 @@ class ShardSource {
     this.#page = next;
     this.#index = 0;
     if (next === undefined) return false;
+    this.#opened?.push(next);
     const { records, places, more } = next.page;
     this.#more = more;
     const last = records[records.length - 1];

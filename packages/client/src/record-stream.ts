@@ -9,6 +9,8 @@ export interface StreamSource<Found> {
   open(): Promise<RecordMerge>;
   /** What callers get of a record; may throw, also because they gave up. */
   found(record: QueryRecord, answered: Answered<RecordPage>): Found;
+  /** Tells the caller of the pages that were begun since it was last told. */
+  tellOpened(): void;
   /** The cursor at a place. @param place undefined: the beginning */
   cursorAt(place: SearchPlace | undefined): string;
   /** Nobody will take more: ends what is under way. */
@@ -137,7 +139,17 @@ export class MergedStream<Found> implements RecordStream<Found>, AsyncIterableIt
     if (this.#closed) return undefined;
     if (!this.#merge.done) return this.#merge;
     this.#ended = true;
+    this.#tellLast();
     return this.#end();
+  }
+
+  /** Of pages without records, from which nothing is taken. */
+  #tellLast(): void {
+    try {
+      this.#source.tellOpened();
+    } catch (error) {
+      throw this.#fail(error);
+    }
   }
 
   #mayTake(): boolean {
@@ -145,6 +157,7 @@ export class MergedStream<Found> implements RecordStream<Found>, AsyncIterableIt
   }
 
   #take(merge: RecordMerge): Found {
+    this.#source.tellOpened();
     const { head } = merge;
     const record = head?.record;
     const answered = head?.answered;

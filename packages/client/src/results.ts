@@ -27,7 +27,7 @@ export interface Answer {
   readonly stalenessMs: number;
 }
 
-function tokenOf(place: AnswerPlace): string {
+export function tokenOf(place: AnswerPlace): string {
   const { cluster, shard, epoch, position } = place;
   return encodeSessionToken({ cluster, positions: new Map([[shard, { epoch, position }]]) });
 }
@@ -163,6 +163,18 @@ export interface ServedBy {
   readonly node: string;
   readonly role: MemberRole;
   readonly shard: ShardId;
+}
+
+/** What one node answered to a read, whether it found anything or not. */
+export interface ReadReply {
+  /** Those that it was asked for, or those of the page that it gave; undefined: of a count or an aggregate. */
+  readonly keys: readonly Key[] | undefined;
+  readonly shard: ShardId;
+  /** Session token of this answer: a read `after` it is at least as new. */
+  readonly token: string;
+  readonly servedBy: ServedBy;
+  /** How far the answering node may be behind the primary; 0 at the primary. */
+  readonly stalenessMs: number;
 }
 
 /** A record, apart from its value. */

@@ -21,10 +21,13 @@ export class TopologyWatch {
   readonly #transport: Transport;
   readonly #environment: Environment;
   readonly #onChange: (topology: Topology) => void;
+  readonly #onNoInfo: (error: EdisError) => void;
   #topology: Topology | undefined;
   #dialled: string;
   #next = 0;
   #failures = 0;
+  /** Addresses in a row at which somebody refuses the question: a node of a shard, perhaps. */
+  #strangers = 0;
   #lastError: EdisError | undefined;
   #channel: Channel | undefined;
   #stream: TopologyStream | undefined;
@@ -33,16 +36,19 @@ export class TopologyWatch {
   #cancelTimer: CancelTimer | undefined;
   #closed = false;
 
+  /** @param onNoInfo there is no map yet, and whoever answers at any of the addresses is no info */
   constructor(
     addresses: readonly string[],
     transport: Transport,
     environment: Environment,
     onChange: (topology: Topology) => void,
+    onNoInfo: (error: EdisError) => void,
   ) {
     this.#addresses = addresses;
     this.#transport = transport;
     this.#environment = environment;
     this.#onChange = onChange;
+    this.#onNoInfo = onNoInfo;
     this.#dialled = addresses[0] ?? '';
   }
 
@@ -140,6 +146,11 @@ export class TopologyWatch {
     if (this.#stream !== stream) return;
     this.#lastError = error;
     this.#disconnect(error);
+    this.#strangers = error.code === 'protocol' ? this.#strangers + 1 : 0;
+    if (this.#topology === undefined && this.#strangers === this.#addresses.length) {
+      this.#onNoInfo(error);
+      if (this.#closed) return;
+    }
     this.#next += 1;
     this.#failures += 1;
     // All addresses are tried before the first wait.

@@ -1,6 +1,7 @@
 import type { BatchRequest, Operation } from '@edis/core';
 import { afterEach, expect, test } from 'vitest';
 import { failureOf, openOver, until } from './client-fixture.ts';
+import { systemEnvironment } from './environment.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import type { OpenClient } from './open-client.ts';
 import type { ConnectOptions } from './options.ts';
@@ -58,6 +59,37 @@ test('a write repeated after a lost connection carries the same id and is applie
   expect(first.firstSentTimestamp).toBe(0);
   expect(second.firstSentTimestamp).toBeGreaterThanOrEqual(1_000);
   expect(new Set(node.received.map((request) => request.client)).size).toBe(1);
+});
+
+test('a write that was refused is sent for the first time when it is accepted', async () => {
+  const cluster = new FakeCluster({ shards: 1, replicas: 0 });
+  const client = await open(cluster);
+  const node = cluster.node('s1-w');
+  let refusals = 2;
+  node.intercept = () => (refusals-- > 0 ? { kind: 'busy', cause: 'queue-operations', retryAfterMs: 1 } : undefined);
+  expect((await client.put('k', 'v')).applied).toBe(true);
+  expect(node.operations).toMatchObject([0, 0, 0].map((firstSentTimestamp) => ({ kind: 'put', firstSentTimestamp })));
+});
+
+test('a write after a long silence is known by the clock that the shard has now when it must be repeated', async () => {
+  const cluster = new FakeCluster({ shards: 1, replicas: 0 });
+  let skippedMs = 0;
+  const environment = { ...systemEnvironment, nowMs: () => systemEnvironment.nowMs() + skippedMs };
+  const client = await openOver(cluster, {}, environment);
+  opened.push(client);
+  await client.put('k', '0');
+  const node = cluster.node('s1-w');
+  node.received.length = 0;
+  skippedMs = 3_600_000;
+  cluster.shard(1).clock = 5_000_000;
+  node.losesAnswer = true;
+  const put = client.put('k', '1');
+  await until('the node has died', () => !node.up);
+  node.restart();
+  expect((await put).applied).toBe(true);
+  expect(node.operations.map((operation) => 'firstSentTimestamp' in operation && operation.firstSentTimestamp)).toEqual(
+    [0, 5_000_000],
+  );
 });
 
 test('a write never sent because its node was away is sent for the first time when the node is back', async () => {
