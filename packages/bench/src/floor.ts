@@ -62,6 +62,9 @@ export const readGapMsMax = 1_000;
 /** No write waits longer for a planned hand-over. */
 export const handOverHoldMsMax = 300;
 
+/** A cluster of `createTestCluster`, as it is without options, in a process that has started one before; the median. */
+export const testClusterMsMax = 1_000;
+
 /** What one client with ten times their load may add to the 99th percentile of the others, in percent. */
 export const overloadMovedPercentMax = 20;
 

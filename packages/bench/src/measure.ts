@@ -32,7 +32,7 @@ export interface Cell {
   readonly callers: number;
   readonly subject: Side;
   readonly baseline: Side | undefined;
-  /** Background work of a round is over before the next one, so that neither side pays for the other. */
+  /** Background work of both sides is over before a round, so that neither side pays for the other. */
   readonly settle?: boolean;
 }
 
@@ -98,7 +98,7 @@ export async function measureCell(cell: Cell, { rounds, warmUpMs }: Rounds): Pro
   for (let round = 0; round < rounds; round += 1) {
     // The order turns round each time, so that neither side always runs after the other's disk traffic.
     for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
-      if (cell.settle === true) await side.driver.run({ kind: 'settle' });
+      if (cell.settle === true) for (const { driver } of sides) await driver.run({ kind: 'settle' });
       measured.get(side)?.push(await side.driver.run(side.work));
     }
   }

@@ -14,6 +14,7 @@ export const sectionNames = [
   'feed',
   'ycsb',
   'overload',
+  'testing',
 ] as const;
 /** Only beside another build. */
 const againstNames = ['against', 'against-replica'] as const;
@@ -33,6 +34,8 @@ export interface BenchOptions {
   /** Of a primary by kill -9, and by hand-over. */
   readonly kills: number;
   readonly handOvers: number;
+  /** Of an in-process test cluster. */
+  readonly starts: number;
   /** Where another build is. */
   readonly against: string | undefined;
   readonly floors: boolean;
@@ -109,6 +112,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
     callers: values.callers.split(',').map((text) => integerOf(text, 'callers')),
     kills: quick ? 2 : 30,
     handOvers: quick ? 2 : 10,
+    starts: quick ? 3 : 15,
     against: values.against,
     floors: !values['no-floors'],
     redis: !values['no-redis'],

@@ -13,6 +13,7 @@ import { measureOverload } from './overload-section.ts';
 import { measureMetadata, measureScan, measureSearch } from './record-section.ts';
 import type { SectionContext, SectionResult } from './section-context.ts';
 import { load, mostCallers } from './section-context.ts';
+import { measureTesting } from './testing-section.ts';
 
 const megabyte = 1_000_000;
 const syncWaitMs = 180_000;
@@ -148,6 +149,8 @@ export async function runSection(name: SectionName, context: SectionContext): Pr
       return measureFeed(context);
     case 'overload':
       return measureOverload(context);
+    case 'testing':
+      return measureTesting(context);
   }
   return unreachable(name);
 }

@@ -16,7 +16,7 @@ const comparedBefore = { small: 6, large: 6, shards: 3, replica: 3, quorum: 1, b
 const alone = { scan: 1, search: 2 };
 const comparedAfter = { metadata: 2, ycsb: 10 };
 /** Memory and first sync; failover; scan; search by one and by two fields; feed; overload. */
-const gaugeCount = 2 + 10 + 1 + 2 + 4 + 7;
+const gaugeCount = 2 + 10 + 1 + 2 + 4 + 7 + 2;
 
 const expectRows = (counts: Readonly<Record<string, number>>, row: object): unknown[] =>
   Object.entries(counts).flatMap(([section, count]) =>

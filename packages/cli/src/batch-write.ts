@@ -10,6 +10,7 @@ import { EdisError, limits } from '@edis/core';
 import type { CommandContext } from './command.ts';
 import { exitCodes } from './exit-code.ts';
 import { toJsonBytes } from './json-bytes.ts';
+import type { InputRecord } from './record-input.ts';
 import { sortByShard } from './topology-view.ts';
 
 /** More than all shards of a cluster take together is a mistake, and need not be held in memory to be one. */
@@ -18,13 +19,13 @@ const maxRecords = 128 * limits.maxAtomicOperations;
 /** Returns the exit code. */
 export async function writeBatch(
   client: Client,
-  chunks: AsyncIterable<PutEntry[]>,
+  chunks: AsyncIterable<readonly InputRecord[]>,
   ack: Ack | undefined,
   { output, settings }: CommandContext,
 ): Promise<number> {
   const entries: PutEntry[] = [];
   for await (const chunk of chunks) {
-    for (const entry of chunk) entries.push(entry);
+    for (const { entry } of chunk) entries.push(entry);
     if (entries.length > maxRecords) {
       const most = limits.maxAtomicOperations;
       throw new EdisError(
@@ -55,6 +56,9 @@ function batchJson({ applied, parts }: BatchResult, entries: readonly PutEntry[]
       shard: part.shard,
       status: part.status,
       keys: part.indexes.map((index) => toJsonBytes(entries[index]?.key ?? '')),
+      ...(part.status === 'done'
+        ? { versions: part.results.map((result) => (result.applied ? result.version : null)) }
+        : {}),
       ...(part.error === undefined ? {} : { error: { code: part.error.code, message: part.error.message } }),
     })),
     token,

@@ -72,6 +72,7 @@ async function sampleClient(): Promise<FakeClient> {
   ];
   // So that a verification has something to complain of.
   client.forgets = (key) => String(key).endsWith('record:0');
+  client.keyFailures.set('late', new EdisError('deadline', 'no answer in time', { outcomeUnknown: true }));
   client.shardOf = (key) => `s${String(key).length}`;
   client.batchFailures.set('s2', { status: 'unknown', error: new EdisError('deadline', 'no answer in time') });
   return client;
@@ -91,7 +92,7 @@ const commandLines = [
   'delete bytes --get',
   'delete gone --get',
   'exists text',
-  'mput a=1 bb=2',
+  'mput a=1 late=2',
   'mput --atomic a=1 bb=2',
   'mget text gone',
   'incr number',
@@ -165,7 +166,8 @@ describe('what a command prints with --json is what the page says', () => {
     expect(printed.length).toBeGreaterThan(0);
     for (const document of printed) expect(check.fault(document, `${typeNameOf(name)}Output`)).toBeUndefined();
     for (const document of documents(stderr.text)) {
-      expect(check.fault(document, `${typeNameOf(name)}Note`)).toBeUndefined();
+      const isError = typeof document === 'object' && document !== null && 'error' in document;
+      expect(check.fault(document, isError ? 'ErrorNote' : `${typeNameOf(name)}Note`)).toBeUndefined();
     }
   });
 

@@ -11,6 +11,7 @@ import parser from 'yargs-parser';
 import type { CommandDefinition, Invocation } from './command.ts';
 import { showArguments } from './command.ts';
 import { commandIndex } from './command-index.ts';
+import { checkKeyText } from './key-text.ts';
 import type { OptionTable } from './option.ts';
 import { globalOptions, OptionValues } from './option.ts';
 import { synonyms } from './synonym.ts';
@@ -137,6 +138,10 @@ export function checkPositionals(command: CommandDefinition, { positionals }: In
   const missing = declared[positionals.length];
   if (missing !== undefined && missing.optional !== true) {
     throw new EdisError('usage', `${name}: ${missing.name} is missing; ${usage}`);
+  }
+  for (const [index, text] of positionals.entries()) {
+    const { name: argument, completes } = declared[Math.min(index, declared.length - 1)] ?? {};
+    if (completes === 'key') checkKeyText(text, `${name}: ${argument}`);
   }
   const most = takesSurplus || declared.at(-1)?.repeated === true ? Number.POSITIVE_INFINITY : declared.length;
   if (positionals.length > most) {

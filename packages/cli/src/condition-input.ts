@@ -59,6 +59,13 @@ function parseCondition(text: string): Condition {
   }
   if (field.endsWith('!'))
     throw new EdisError('usage', `'${text}': there is no !=; conditions are =, ^=, >, >=, <, <=`);
+  if (operator === '=' && value.startsWith('=')) {
+    const meant = `${field}=${value.slice(1)}`;
+    throw new EdisError(
+      'usage',
+      `'${text}': equality is one =, as in ${meant}; a value that begins with = is found as '${field}^=${value}'`,
+    );
+  }
   return { field, operator: checkedOperator(operator), value };
 }
 

@@ -45,6 +45,13 @@ test.each([
   expect(promoteAdvice(clusterWith(...down), shard, node)).toBe(advice);
 });
 
+test('shards are named in the order of their numbers, whichever came first', () => {
+  const { shards } = clusterWith();
+  expect(promoteAdvice({ ...sampleTopology, shards: shards.toReversed() }, 's9', undefined)).toBe(
+    'the shards are s1, s2',
+  );
+});
+
 test('a shard with too few members for quorum writes says so, and what to do about the one that is missing', () => {
   const whole = clusterWith('b');
   const [s1] = whole.shards;

@@ -1,11 +1,15 @@
 /** What an operator may do about a shard that does not do what is wanted, by the map. */
 import type { Member, Topology } from '@edis/core';
 import { quorumOf } from '@edis/core';
+import { sortByShard } from './topology-view.ts';
 
 /** What may help where a promotion was refused: behind the words of info. Undefined: the map gives no reason. */
 export function promoteAdvice(topology: Topology, name: string, node: string | undefined): string | undefined {
   const shard = topology.shards.find((each) => each.shard === name);
-  if (shard === undefined) return `the shards are ${topology.shards.map((each) => each.shard).join(', ')}`;
+  if (shard === undefined)
+    return `the shards are ${sortByShard(topology.shards)
+      .map((each) => each.shard)
+      .join(', ')}`;
   const member = shard.members.find((each) => each.node === node);
   if (node !== undefined && member === undefined) {
     const home = topology.shards.find((each) => each.members.some((other) => other.node === node));

@@ -31,7 +31,7 @@ export const globalOptions: OptionTable = {
     description: 'keyspace of the keys (EDIS_KEYSPACE, default default)',
     completes: 'keyspace',
   },
-  timeout: { kind: 'text', placeholder: '5s', description: 'deadline of the whole call (EDIS_TIMEOUT, default 5s)' },
+  timeout: { kind: 'text', placeholder: '5s', description: 'deadline of each call (EDIS_TIMEOUT, default 5s)' },
   json: { kind: 'flag', description: 'results as JSON, one document or one per line' },
   help: { kind: 'flag', description: 'show help' },
   version: { kind: 'flag', description: 'show the version' },

@@ -5,16 +5,21 @@
  * (`edis mget … | head`) ends the output quietly, which is not an error of the command.
  */
 import type { Writable } from 'node:stream';
+import type { ProgressTerminal } from './progress-bar.ts';
 
 export class Output {
   readonly isTerminal: boolean;
   /** Of the terminal; undefined without one. */
   readonly columns: number | undefined;
   readonly #stdout: Writable;
-  readonly #stderr: Writable;
+  readonly #stderr: Writable & ProgressTerminal;
   #closed = false;
 
-  constructor(stdout: Writable, stderr: Writable, terminal: { isTerminal: boolean; columns: number | undefined }) {
+  constructor(
+    stdout: Writable,
+    stderr: Writable & ProgressTerminal,
+    terminal: { isTerminal: boolean; columns: number | undefined },
+  ) {
     this.#stdout = stdout;
     this.#stderr = stderr;
     this.isTerminal = terminal.isTerminal;
@@ -24,6 +29,11 @@ export class Output {
     });
     // Nobody reads the errors any more: there is nowhere left to say so.
     stderr.on('error', () => {});
+  }
+
+  /** Where a line that is kept up to date goes. */
+  get progressTerminal(): ProgressTerminal {
+    return this.#stderr;
   }
 
   /** The reader has gone away; what is written now is lost. */

@@ -1,4 +1,4 @@
-import { SingleBar } from 'cli-progress';
+import cliProgress, { type SingleBar } from 'cli-progress';
 import type { CommandContext } from './command.ts';
 
 /** The part of a terminal that a progress line needs. */
@@ -15,13 +15,16 @@ export function makeProgressBar(
   { settings, environment }: Pick<CommandContext, 'settings' | 'environment'>,
 ): SingleBar | undefined {
   if (terminal.isTTY !== true || settings.json || environment['TERM'] === 'dumb') return undefined;
-  return new SingleBar({
+  return new cliProgress.SingleBar({
     stream: terminal,
     format,
     barsize: 30,
     barCompleteChar: '█',
     barIncompleteChar: '░',
     fps: 5,
+    // Before anything is done, and without a total, nobody knows; the bar would say 0s, NULL or INF.
+    formatTime: (seconds, options, step) =>
+      Number(seconds) > 0 ? `${cliProgress.Format.TimeFormat(seconds, options, step)} left` : '',
     hideCursor: null,
     clearOnComplete: true,
     stopOnComplete: false,

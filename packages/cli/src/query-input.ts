@@ -11,6 +11,10 @@ export function rangeOf(options: OptionValues): KeyRange {
   if (prefix !== undefined && (from !== undefined || to !== undefined)) {
     throw new EdisError('usage', '--prefix excludes --from and --to; for example --from user:1 --to user:2');
   }
+  // Two different texts are in the order of their bytes.
+  if (from !== undefined && to !== undefined && Buffer.compare(Buffer.from(from), Buffer.from(to)) > 0) {
+    throw new EdisError('usage', '--from lies behind --to, so no key is between them; exchange the two');
+  }
   return {
     ...(prefix === undefined ? {} : { prefix }),
     ...(from === undefined ? {} : { from }),

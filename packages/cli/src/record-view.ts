@@ -1,4 +1,4 @@
-import type { DeleteResult, ExpireResult, GetResult, Key, NotApplied, PutResult } from '@edis/client';
+import type { DeleteResult, ExpireResult, GetResult, Key, NotApplied, PutResult, ReadReply } from '@edis/client';
 import type { Metadata } from '@edis/core';
 import { decodeText, toJsonBytes } from './json-bytes.ts';
 import { printableBytes, printableLine } from './printable.ts';
@@ -22,7 +22,7 @@ export function expireJson({ key, expiresAtMs, version, shard, token }: ExpireRe
 }
 
 export function recordJson(record: GetResult) {
-  const { key, value, metadata, version, expiresAtMs, shard, token, servedBy, stalenessMs } = record;
+  const { key, value, metadata, version, expiresAtMs, shard, token } = record;
   return {
     key: toJsonBytes(key),
     value: toJsonBytes(value),
@@ -31,13 +31,13 @@ export function recordJson(record: GetResult) {
     expiresAtMs: expiresAtMs ?? null,
     shard,
     token,
-    servedBy: { node: servedBy.node, role: servedBy.role, shard: servedBy.shard },
-    stalenessMs,
+    ...answererJson(record),
   };
 }
 
-export function keyJson(key: Key) {
-  return { key: toJsonBytes(key) };
+/** Who answered, and how stale that may be. */
+export function answererJson({ servedBy, stalenessMs }: Pick<ReadReply, 'servedBy' | 'stalenessMs'>) {
+  return { servedBy: { node: servedBy.node, role: servedBy.role, shard: servedBy.shard }, stalenessMs };
 }
 
 /** A key or value within a line for people: one line, and without effect on a terminal. */

@@ -17,6 +17,7 @@ export interface Settings {
 
 const defaultInfo = 'localhost:7400';
 const defaultTimeoutMs = 5000;
+const maxPort = 65_535;
 
 export async function resolveSettings(
   options: OptionValues,
@@ -43,7 +44,10 @@ export async function resolveSettings(
 
 /** Only says early which option was wrong; the client checks the address itself. */
 function checkInfo(addresses: readonly string[], source: string): void {
-  const wrong = addresses.find((address) => !/^[^\s,=/]+:[1-9]\d{0,4}$/.test(address));
+  const wrong = addresses.find((address) => {
+    const [, port] = /^[^\s,=/]+:([1-9]\d{0,4})$/.exec(address) ?? [];
+    return port === undefined || Number(port) > maxPort;
+  });
   if (wrong === undefined) return;
   throw new EdisError('usage', `${source}: '${wrong}' is not HOST:PORT, for example localhost:7400`);
 }

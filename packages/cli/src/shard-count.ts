@@ -1,3 +1,5 @@
+import { showCount } from './figure.ts';
+
 /** Numbers by shard, s2 before s10. */
 export function countByShard(counts: ReadonlyMap<string, number>): Record<string, number> {
   return Object.fromEntries(
@@ -5,9 +7,8 @@ export function countByShard(counts: ReadonlyMap<string, number>): Record<string
   );
 }
 
-/** `s1: 2, s3: 1` */
+/** ` (s1: 2, s3: 1)`; nothing without any. */
 export function showSpread(counts: Readonly<Record<string, number>>): string {
-  return Object.entries(counts)
-    .map(([shard, count]) => `${shard}: ${count}`)
-    .join(', ');
+  const parts = Object.entries(counts).map(([shard, count]) => `${shard}: ${showCount(count)}`);
+  return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
 }

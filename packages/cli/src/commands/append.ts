@@ -21,7 +21,10 @@ export const append: CommandDefinition = {
     return withClient(context, async (client) => {
       const { length, version, shard, token } = await client.append(key, value, { ack });
       if (settings.json) await output.json({ key: toJsonBytes(key), length, version, shard, token });
-      else await output.line(`${printableLine(key)} → ${shard}, ${length} bytes, version ${version}`);
+      else
+        await output.line(
+          `${printableLine(key)} → ${shard}, ${length} ${length === 1 ? 'byte' : 'bytes'}, version ${version}`,
+        );
       return exitCodes.done;
     });
   },

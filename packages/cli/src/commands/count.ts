@@ -3,6 +3,7 @@ import { readOptionsOf, withClient } from '../connection.ts';
 import { exitCodes } from '../exit-code.ts';
 import { rangeOptions, readOptions } from '../option.ts';
 import { rangeOf } from '../query-input.ts';
+import { ReadReplies } from '../read-replies.ts';
 
 export const count: CommandDefinition = {
   name: 'count',
@@ -17,8 +18,9 @@ export const count: CommandDefinition = {
     const range = rangeOf(options);
     const readOptions = await readOptionsOf(options);
     return withClient(context, async (client) => {
-      const found = await client.count({ ...range, ...readOptions });
-      if (settings.json) await output.json({ keyspace: client.name, count: found });
+      const replies = new ReadReplies(settings.json);
+      const found = await client.count({ ...range, ...readOptions, ...replies.option });
+      if (settings.json) await output.json({ keyspace: client.name, count: found, ...replies.allJson() });
       else await output.line(String(found));
       return exitCodes.done;
     });

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { EdisError } from '@edis/core';
 import { expect, test } from 'vitest';
 import { FakeClient } from '../testing/fake-client.ts';
 import { runFake } from '../testing/fake-world.ts';
@@ -112,8 +113,8 @@ test('get prints bytes that are no text as they are, and as base64 in JSON', asy
 test('a record that is not there is exit code 1 for get, exists and delete', async () => {
   const get = await runFake(['get', 'k']);
   expect([get.exitCode, get.stdout.text, get.stderr.text]).toEqual([1, '', 'edis: not found: k\n']);
-  const exists = await runFake(['exists', 'k', '--json']);
-  expect([exists.exitCode, exists.stdout.text]).toEqual([1, '{"key":"k","exists":false}\n']);
+  const exists = await runFake(['exists', 'k']);
+  expect([exists.exitCode, exists.stdout.text]).toEqual([1, 'false\n']);
   const remove = await runFake(['delete', 'k', '--json']);
   expect(remove.exitCode).toBe(1);
   expect(JSON.parse(remove.stdout.text)).toMatchObject({ key: 'k', existed: false, version: 0 });
@@ -141,7 +142,16 @@ test('mget prints a line for each key in its order and says which are missing', 
 test('mput writes pairs of the command line', async () => {
   const { exitCode, stdout, client } = await runFake(['mput', 'a=1', 'b=x=y', '--json']);
   expect(exitCode).toBe(0);
-  expect(JSON.parse(stdout.text)).toEqual({ written: 2, shards: { s1: 2 }, token: 'client-token' });
+  expect(JSON.parse(stdout.text)).toEqual({
+    records: [
+      { key: 'a', version: 101, shard: 's1' },
+      { key: 'b', version: 102, shard: 's1' },
+    ],
+    written: 2,
+    failed: 0,
+    shards: { s1: 2 },
+    token: 'client-token',
+  });
   expect(client.records.get('b')?.value.toString()).toBe('x=y');
 });
 
@@ -176,6 +186,80 @@ test('a broken line late in a long input tells how many records were written bef
   const { exitCode, stderr, client } = await runFake(['mput'], { stdin: [...lines, 'broken'].join('\n') });
   expect(exitCode).toBe(2);
   expect(stderr.text).toContain('line 10501: is not JSON');
-  expect(stderr.text).toContain('10000 earlier records were written');
+  expect(stderr.text).toContain('10 000 earlier records were written');
   expect(client.records.size).toBe(10_000);
+});
+
+test('mput says of each key whether it was written, and names the first one that was not', async () => {
+  const client = new FakeClient();
+  client.keyFailures.set('b', new EdisError('deadline', 'no answer in time', { outcomeUnknown: true }));
+  const plain = await runFake(['mput', 'a=1', 'b=2', 'c=3'], { client });
+  expect([plain.exitCode, plain.stdout.text]).toEqual([3, '']);
+  expect(plain.stderr.text).toMatch(/^edis: 2 of 3 records written; b: no answer in time[^;]*$/);
+  const json = await runFake(['mput', 'a=1', 'b=2', 'c=3', '--json'], { client });
+  expect(JSON.parse(json.stdout.text)).toMatchObject({
+    records: [
+      { key: 'a', version: 103 },
+      { key: 'b', error: { code: 'deadline', message: 'no answer in time', outcomeUnknown: true } },
+      { key: 'c', version: 104 },
+    ],
+    written: 2,
+    failed: 1,
+    shards: { s1: 2 },
+  });
+  expect(JSON.parse(json.stderr.text)).toMatchObject({ error: { code: 'deadline', outcomeUnknown: true } });
+});
+
+test('mput names the line of a record that was not written, and sends no more', async () => {
+  const client = new FakeClient();
+  client.keyFailures.set('k1', new EdisError('expired', 'the deadline 5 has passed'));
+  const lines = Array.from({ length: 5_000 }, (_, index) => JSON.stringify({ key: `k${index}`, value: 'v' }));
+  const { exitCode, stderr } = await runFake(['mput'], { client, stdin: `\n${lines.join('\n')}` });
+  expect([exitCode, stderr.text]).toEqual([
+    2,
+    'edis: 1 999 of 2 000 records written; line 3: the deadline 5 has passed\n',
+  ]);
+  expect(client.records.size).toBe(1_999);
+});
+
+test('mput --json of a long input is one document, also when a line late in it is broken', async () => {
+  const lines = Array.from({ length: 10_500 }, (_, index) => JSON.stringify({ key: `k${index}`, value: 'v' }));
+  const { stdout } = await runFake(['mput', '--json'], { stdin: [...lines, 'broken'].join('\n') });
+  const records = Array.from({ length: 10_000 }, (_, index) => ({ key: `k${index}`, version: 101 + index }));
+  expect(JSON.parse(stdout.text)).toMatchObject({ records, written: 10_000, failed: 0, shards: { s1: 10_000 } });
+  const nothing = await runFake(['mput', '--json'], { stdin: 'broken' });
+  expect(nothing.stdout.text).toBe('');
+});
+
+test('writing nothing says so without shards', async () => {
+  expect((await runFake(['mput'])).stdout.text).toBe('0 records written\n');
+  expect((await runFake(['import'])).stdout.text).toBe('0 records written\n');
+  const empty = await runFake(['mput', '--json']);
+  expect(JSON.parse(empty.stdout.text)).toEqual({
+    records: [],
+    written: 0,
+    failed: 0,
+    shards: {},
+    token: 'client-token',
+  });
+});
+
+test('numbers of records are grouped alike', async () => {
+  const stdin = Array.from({ length: 1_200 }, (_, index) => `{"key":"k${index}","value":"v"}\n`).join('');
+  for (const command of ['mput', 'import']) {
+    expect((await runFake([command], { stdin })).stdout.text).toBe('1 200 records written (s1: 1 200)\n');
+  }
+});
+
+test.each([
+  ['text without a newline', false],
+  ['\u001b[2J', true],
+])('get --raw prints %o exactly as it is', async (value, isTerminal) => {
+  const { stdout } = await runFake(['get', 'k', '--raw'], { client: await clientWith({ k: value }), isTerminal });
+  expect(stdout.text).toBe(value);
+});
+
+test('get --raw is no JSON', async () => {
+  const { exitCode, stderr } = await runFake(['get', 'k', '--raw', '--json']);
+  expect([exitCode, stderr.text]).toEqual([2, expect.stringContaining('--raw and --json exclude each other')]);
 });

@@ -2,6 +2,7 @@ import type { CommandDefinition } from '../command.ts';
 import { readOptionsOf, withClient } from '../connection.ts';
 import { exitCodes } from '../exit-code.ts';
 import { readOptions } from '../option.ts';
+import { ReadReplies } from '../read-replies.ts';
 
 export const exists: CommandDefinition = {
   name: 'exists',
@@ -12,8 +13,9 @@ export const exists: CommandDefinition = {
     const { output, settings } = context;
     const readOptions = await readOptionsOf(options);
     return withClient(context, async (client) => {
-      const found = await client.exists(key, readOptions);
-      if (settings.json) await output.json({ key, exists: found });
+      const replies = new ReadReplies(settings.json);
+      const found = await client.exists(key, { ...readOptions, ...replies.option });
+      if (settings.json) await output.json({ key, exists: found, ...replies.oneJson() });
       else await output.line(String(found));
       return found ? exitCodes.done : exitCodes.negative;
     });

@@ -39,12 +39,18 @@ export const exportCommand: CommandDefinition = {
     const resume = overwrite ? [path, ...flags, '--overwrite'] : [path, ...flags];
     const ending = new AbortController();
     const stopListening = context.onSignal(() => ending.abort());
+    let hasBegun = false;
     const run = async (client: Client) => {
+      hasBegun = true;
       const query = { ...range, ...page, signal: ending.signal };
       return exportRecords(client, { path, query, resume, whole: flags.length === 0 }, context);
     };
     try {
       return await withClient(context, run, ending.signal);
+    } catch (caught) {
+      // What `exportRecords` has begun, it speaks of itself.
+      if (hasBegun || !ending.signal.aborted) throw caught;
+      throw new EdisError('aborted', 'interrupted; nothing was written', { cause: caught });
     } finally {
       stopListening();
     }

@@ -96,7 +96,7 @@ async function runImport(client: Client, transfer: Transfer, context: CommandCon
   const giveUp = new AbortController();
   // The first Ctrl-C waits for what was sent, the second does not.
   const stopListening = context.onSignal(() => (stopReading.signal.aborted ? giveUp : stopReading).abort());
-  const progress = showProgress(process.stderr, size, context);
+  const progress = showProgress(context.output.progressTerminal, size, context);
   addAbortSignal(stopReading.signal, input);
   try {
     const run = new ImportRun(client, {
@@ -129,7 +129,7 @@ async function printReport(
     await output.json({ complete, written, expired, nextLine: nextLine ?? null, shards, token });
   } else if (complete) {
     const late = expired === 0 ? '' : `, ${showCount(expired)} left out: their deadline has passed`;
-    await output.line(`${showRecords(written)} written (${showSpread(shards)})${late}`);
+    await output.line(`${showRecords(written)} written${showSpread(shards)}${late}`);
   }
   if (nextLine === undefined || error === undefined) return exitCodes.done;
   throw new EdisError(

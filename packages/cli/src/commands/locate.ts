@@ -26,6 +26,10 @@ export const locate: CommandDefinition = {
         hashTag: hashTag(location.key) ?? null,
         slotReason: slotReason(location),
         readReason: readReason(location),
+        strongReason: strongReason(location),
+        writeReason: writeReason(location),
+        successors: successorsOf(location),
+        failoverReason: failoverReason(location),
       });
     } else {
       await output.line(showLocation(location));
@@ -36,9 +40,6 @@ export const locate: CommandDefinition = {
 
 function showLocation(location: Location): string {
   const { keyspace, strategy, slot, shard, epoch, members } = location;
-  const primary = members.find(({ role }) => role === 'primary');
-  const name = primary?.node ?? 'nobody';
-  const standing = primary?.alive === false ? ', which is down; `edis topology` says what is waited for' : '';
   const table = formatTable(
     [
       { title: 'NODE', cell: ({ node }) => node },
@@ -55,19 +56,41 @@ function showLocation(location: Location): string {
     `slot      ${slot}: ${slotReason(location)}`,
     `shard     ${shard}, epoch ${epoch}`,
     `reads     ${readReason(location)}`,
-    `strong    ${name}: the primary alone knows that nothing is newer`,
-    `writes    ${name}: the primary${standing}`,
+    `strong    ${strongReason(location)}`,
+    `writes    ${writeReason(location)}`,
     `failover  ${failoverReason(location)}`,
     '',
     table,
   ].join('\n');
 }
 
+function primaryOf({ members }: Location): Location['members'][number] | undefined {
+  return members.find(({ role }) => role === 'primary');
+}
+
+/** Of a primary that is down, what to look at. */
+function standingOf(location: Location): string {
+  return primaryOf(location)?.alive === false ? ', which is down; `edis topology` says what is waited for' : '';
+}
+
+function strongReason(location: Location): string {
+  const name = primaryOf(location)?.node ?? 'nobody';
+  return `${name}: the primary alone knows that nothing is newer${standingOf(location)}`;
+}
+
+function writeReason(location: Location): string {
+  return `${primaryOf(location)?.node ?? 'nobody'}: the primary${standingOf(location)}`;
+}
+
 /** Who may lead next. */
-function failoverReason({ members, shard }: Location): string {
-  const next = members.filter(({ role, alive, voting }) => role !== 'primary' && alive && voting);
-  if (next.length === 0) return `nobody: ${shard} has no other living member that votes`;
-  const names = next.map(({ node }) => node).join(', ');
+function successorsOf({ members }: Location): string[] {
+  return members.filter(({ role, alive, voting }) => role !== 'primary' && alive && voting).map(({ node }) => node);
+}
+
+function failoverReason(location: Location): string {
+  const next = successorsOf(location);
+  if (next.length === 0) return `nobody: ${location.shard} has no other living member that votes`;
+  const names = next.join(', ');
   return next.length === 1 ? `${names}: the other member that votes` : `${names}: the one with the best log`;
 }
 
@@ -86,12 +109,14 @@ function hashTag(key: Key): string | undefined {
   return close > open + 1 ? text.slice(open + 1, close) : undefined;
 }
 
-function readReason({ readers, members, shard }: Location): string {
+function readReason(location: Location): string {
+  const { readers, members, shard } = location;
   const [only] = readers;
   if (only === undefined) return `nobody: ${shard} has no node that could`;
-  const primary = members.find(({ role }) => role === 'primary')?.node;
+  const primary = primaryOf(location);
   if (readers.length > 1) return `${readers.join(', ')}: the replicas of ${shard}, in turn`;
-  if (only !== primary) return `${only}: the only usable replica of ${shard}`;
+  if (only !== primary?.node) return `${only}: the only usable replica of ${shard}`;
+  if (!primary.alive) return `nobody now: the primary ${only} is down, and no replica is usable`;
   const replicas = members.filter(({ role }) => role !== 'primary').length;
   return `${only}: the primary, because ${replicas === 0 ? `${shard} has no replica` : 'no replica is usable now'}`;
 }

@@ -1,15 +1,12 @@
-import type { Client, PutEntry } from '@edis/client';
-import type { Ack } from '@edis/core';
+import type { PutEntry } from '@edis/client';
 import { EdisError } from '@edis/core';
 import { ttlMs } from '../amount.ts';
 import { writeBatch } from '../batch-write.ts';
-import type { CommandContext, CommandDefinition } from '../command.ts';
+import type { CommandDefinition } from '../command.ts';
 import { withClient } from '../connection.ts';
-import { withAdvice } from '../error-advice.ts';
-import { exitCodes } from '../exit-code.ts';
 import { ackOption, ttlOption } from '../option.ts';
-import { parsePair, readRecords } from '../record-input.ts';
-import { countByShard, showSpread } from '../shard-count.ts';
+import { type InputRecord, parsePair, readRecords } from '../record-input.ts';
+import { writeRecords } from '../record-write.ts';
 
 export const mput: CommandDefinition = {
   name: 'mput',
@@ -32,50 +29,23 @@ export const mput: CommandDefinition = {
     }
     const chunks = withTtl(positionals.length > 0 ? [positionals.map(parsePair)] : readRecords(context.stdin), ttl);
     return withClient(context, (client) =>
-      options.flag('atomic') ? writeBatch(client, chunks, ack, context) : writeAll(client, chunks, ack, context),
+      options.flag('atomic') ? writeBatch(client, chunks, ack, context) : writeRecords(client, chunks, ack, context),
     );
   },
 };
 
 /** `--ttl` is for records that name none. */
 async function* withTtl(
-  chunks: Iterable<PutEntry[]> | AsyncIterable<PutEntry[]>,
+  chunks: Iterable<InputRecord[]> | AsyncIterable<InputRecord[]>,
   ttl: number | 'never' | undefined,
-): AsyncGenerator<PutEntry[]> {
+): AsyncGenerator<InputRecord[]> {
   for await (const chunk of chunks) {
-    yield ttl === undefined ? chunk : chunk.map((entry) => (namesNoEnd(entry) ? { ...entry, ttlMs: ttl } : entry));
+    yield ttl === undefined
+      ? chunk
+      : chunk.map(({ line, entry }) => ({ line, entry: namesNoEnd(entry) ? { ...entry, ttlMs: ttl } : entry }));
   }
 }
 
 function namesNoEnd({ ttlMs, expiresAtMs }: PutEntry): boolean {
   return ttlMs === undefined && expiresAtMs === undefined;
-}
-
-async function writeAll(
-  client: Client,
-  chunks: AsyncIterable<PutEntry[]>,
-  ack: Ack | undefined,
-  { output, settings }: CommandContext,
-): Promise<number> {
-  let written = 0;
-  const writtenByShard = new Map<string, number>();
-  try {
-    for await (const chunk of chunks) {
-      for (const { shard } of await client.mput(chunk, { ack })) {
-        written += 1;
-        writtenByShard.set(shard, (writtenByShard.get(shard) ?? 0) + 1);
-      }
-    }
-  } catch (caught) {
-    throw withAdvice(caught, soFar(written));
-  }
-  const shards = countByShard(writtenByShard);
-  if (settings.json) await output.json({ written, shards, token: client.token });
-  else await output.line(`${written} ${written === 1 ? 'record' : 'records'} written (${showSpread(shards)})`);
-  return exitCodes.done;
-}
-
-function soFar(written: number): string {
-  if (written === 0) return 'no earlier record was written';
-  return `${written} earlier ${written === 1 ? 'record was' : 'records were'} written`;
 }

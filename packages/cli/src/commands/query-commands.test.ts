@@ -1,10 +1,11 @@
 import { PassThrough } from 'node:stream';
 import type { WatchEvent } from '@edis/client';
-import { EdisError } from '@edis/core';
-import { expect, test } from 'vitest';
+import { EdisError, type Topology } from '@edis/core';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { runCli } from '../cli.ts';
 import { FakeClient } from '../testing/fake-client.ts';
 import { fakeWorld, runFake } from '../testing/fake-world.ts';
+import { sampleTopology } from '../testing/sample-cluster.ts';
 
 async function clientWith(keys: readonly string[], metadata: Record<string, string> = {}): Promise<FakeClient> {
   const client = new FakeClient();
@@ -48,14 +49,14 @@ test('keys and scan --keys-only print keys alone, control characters escaped', a
     expect((await runFake(argv, { client, isTerminal: true })).stdout.text).toBe(lines);
   }
   const json = await runFake(['keys', '--prefix', 'two', '--json'], { client });
-  expect(json.stdout.text).toBe('{"key":"two\\nlines"}\n');
+  expect(documents(json.stdout.text)).toMatchObject([{ key: 'two\nlines' }]);
 });
 
 test('count prints a number', async () => {
   const client = await clientWith(['a1', 'a2', 'b']);
   expect((await runFake(['count'], { client })).stdout.text).toBe('3\n');
   const prefix = await runFake(['count', '--prefix', 'a', '--json'], { client });
-  expect(JSON.parse(prefix.stdout.text)).toEqual({ keyspace: 'default', count: 2 });
+  expect(JSON.parse(prefix.stdout.text)).toMatchObject({ keyspace: 'default', count: 2 });
 });
 
 test('a reader that goes away ends a scan early and without an error', async () => {
@@ -217,6 +218,57 @@ test('a feed that saw nothing gives back the token that it was given', async () 
   expect(given.stderr.text).toBe('{"token":"T"}\n');
   const none = await runFake(['watch']);
   expect(none.stderr.text).toBe('edis: ended before anything changed\n');
+});
+
+test('Ctrl-C while watch connects ends it like any other, with the token that it was given', async () => {
+  for (const [argv, note] of [
+    [[], 'edis: ended before anything changed\n'],
+    [['--from', 'T'], 'edis: ended; go on with --from T\n'],
+  ] as const) {
+    const fake = fakeWorld();
+    const connect = async () => {
+      fake.signal();
+      throw new EdisError('aborted', 'connecting was aborted by its caller');
+    };
+    expect(await runCli(['watch', ...argv], { ...fake.world, connect })).toBe(0);
+    expect(fake.stderr.text).toBe(note);
+  }
+});
+
+class SilentClient extends FakeClient {
+  alive = true;
+
+  override topology(): Topology {
+    const [shard] = sampleTopology.shards;
+    if (shard === undefined) throw new EdisError('internal', 'the sample has a shard');
+    const members = shard.members.map((member) => ({ ...member, alive: this.alive }));
+    return { ...sampleTopology, shards: [{ ...shard, members }] };
+  }
+}
+
+test.each([
+  [[], 'edis: no changes of s1 come: no node of it is alive;', 'edis: changes of every shard come again'],
+  [['--json'], '{"silentShards":["s1"]}', '{"silentShards":[]}'],
+])('watch %j says of which shard nothing can come, once, and when it comes again', async (argv, silent, back) => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const client = new SilentClient();
+  client.events = [...changes];
+  client.endless = true;
+  const fake = fakeWorld({ client });
+  const run = runCli(['watch', ...argv], fake.world);
+  await expect.poll(() => fake.stdout.text).toContain('expire');
+  client.alive = false;
+  vi.advanceTimersByTime(2_000);
+  expect(fake.stderr.text).toBe('');
+  vi.advanceTimersByTime(10_000);
+  expect(fake.stderr.text.split('\n')).toEqual([expect.stringContaining(silent), '']);
+  client.alive = true;
+  vi.advanceTimersByTime(10_000);
+  expect(fake.stderr.text.split('\n')).toEqual([expect.anything(), back, '']);
+  fake.signal();
+  expect(await run).toBe(0);
+  expect(vi.getTimerCount()).toBe(0);
 });
 
 test('a feed that fails says where to go on', async () => {

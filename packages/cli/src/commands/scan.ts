@@ -1,8 +1,9 @@
 import type { CommandDefinition } from '../command.ts';
 import { withClient } from '../connection.ts';
+import { printKeys } from '../key-print.ts';
 import { pageOptions, rangeOptions, readOptions } from '../option.ts';
 import { pageOptionsOf, rangeOf } from '../query-input.ts';
-import { keyJson, recordJson, showBytesLine } from '../record-view.ts';
+import { recordJson, showBytesLine } from '../record-view.ts';
 import { printStream } from '../stream-print.ts';
 
 export const scan: CommandDefinition = {
@@ -23,10 +24,7 @@ export const scan: CommandDefinition = {
     const { json } = context.settings;
     const range = { ...rangeOf(options), ...(await pageOptionsOf(options)) };
     return withClient(context, (client) => {
-      if (options.flag('keys-only')) {
-        const stream = client.keys(range);
-        return printStream(stream, (key) => (json ? JSON.stringify(keyJson(key)) : showBytesLine(key)), context);
-      }
+      if (options.flag('keys-only')) return printKeys(client, range, context);
       return printStream(
         client.scan(range),
         (record) =>

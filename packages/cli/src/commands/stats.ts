@@ -6,7 +6,7 @@ import { exitCodes } from '../exit-code.ts';
 import { showBytes, showCount, showLatency, showShare } from '../figure.ts';
 import { toJsonBytes } from '../json-bytes.ts';
 import type { Column } from '../table.ts';
-import { formatTable } from '../table.ts';
+import { formatWrappedTable } from '../table.ts';
 import { sortByShard } from '../topology-view.ts';
 
 export const stats: CommandDefinition = {
@@ -21,7 +21,7 @@ export const stats: CommandDefinition = {
     const { output, settings } = context;
     const replies = sortByShard(await withCluster(context, (client) => client.stats()));
     if (settings.json) await output.json(statsJson(replies));
-    else await output.line(showStats(replies));
+    else await output.line(showStats(replies, output.columns));
     // A node that does not answer is shown as such; the command itself has done what it should.
     return exitCodes.done;
   },
@@ -39,13 +39,12 @@ function replyJson(reply: NodeStatsReply) {
   }
   // Who it is comes first, lists come last: a line of many figures is also read by people.
   const { node, shard, role, keyspaces, hotKeys, ...figures } = reply.stats;
-  const lookups = figures.cacheHitCount + figures.cacheMissCount;
   return {
     node,
     shard,
     role,
     ...figures,
-    cacheHitRatio: lookups === 0 ? null : figures.cacheHitCount / lookups,
+    cacheHitRatio: hitRatio(figures),
     keyspaces,
     hotKeys: hotKeys.map(({ keyspace, key, operationsPerSecond }) => ({
       keyspace,
@@ -55,11 +54,22 @@ function replyJson(reply: NodeStatsReply) {
   };
 }
 
-/** A shard as a whole: what its primary holds, and what all its members do. */
+function hitRatio({ cacheHitCount, cacheMissCount }: CacheFigures): number | null {
+  const lookups = cacheHitCount + cacheMissCount;
+  return lookups === 0 ? null : cacheHitCount / lookups;
+}
+
+/** A shard as a whole: what its primary holds, and what all its members do; its latency is that of the slowest. */
 function shardJson([shard, members]: readonly [string, readonly NodeStats[]]) {
   // While there is no primary, the member that has the most is the best that is known.
   const sum = (figure: (stats: NodeStats) => number) => members.reduce((total, stats) => total + figure(stats), 0);
   const most = (figure: (stats: NodeStats) => number) => Math.max(0, ...members.map(figure));
+  const worst = (figures: (stats: NodeStats) => LatencyFigures) => ({
+    p50: most((stats) => figures(stats).p50),
+    p99: most((stats) => figures(stats).p99),
+  });
+  const cacheHitCount = sum((stats) => stats.cacheHitCount);
+  const cacheMissCount = sum((stats) => stats.cacheMissCount);
   const primary = members.find(({ role }) => role === 'primary');
   return {
     shard,
@@ -69,6 +79,11 @@ function shardJson([shard, members]: readonly [string, readonly NodeStats[]]) {
     operationsPerSecond: sum((stats) => stats.operationsPerSecond),
     queueOperations: sum((stats) => stats.queueOperations),
     lagEntries: most((stats) => stats.lagEntries),
+    readLatencyUs: worst((stats) => stats.readLatencyUs),
+    writeLatencyUs: worst((stats) => stats.writeLatencyUs),
+    cacheHitCount,
+    cacheMissCount,
+    cacheHitRatio: hitRatio({ cacheHitCount, cacheMissCount }),
     receiptOperations: sum((stats) => stats.receiptOperations),
   };
 }
@@ -83,6 +98,7 @@ function shardsOf(replies: readonly NodeStatsReply[]): [string, NodeStats[]][] {
   return [...shards];
 }
 
+type CacheFigures = Pick<NodeStats, 'cacheHitCount' | 'cacheMissCount'>;
 type Answered = Extract<NodeStatsReply, { readonly stats: NodeStats }>;
 
 const columns: readonly Column<Answered>[] = [
@@ -123,14 +139,24 @@ const shardColumns: readonly Column<ReturnType<typeof shardJson>>[] = [
   { title: 'KEYS', align: 'right', cell: ({ recordCount }) => showCount(recordCount) },
   { title: 'BYTES', align: 'right', cell: ({ recordBytes }) => showBytes(recordBytes) },
   { title: 'OPS/S', align: 'right', cell: ({ operationsPerSecond }) => showCount(operationsPerSecond) },
+  { title: 'READ P50/P99', align: 'right', cell: ({ readLatencyUs }) => showLatencies(readLatencyUs) },
+  { title: 'WRITE P50/P99', align: 'right', cell: ({ writeLatencyUs }) => showLatencies(writeLatencyUs) },
+  {
+    title: 'CACHE HITS',
+    align: 'right',
+    cell: ({ cacheHitCount, cacheMissCount }) => showShare(cacheHitCount, cacheMissCount),
+  },
   { title: 'MOST LAG', align: 'right', cell: ({ lagEntries }) => showCount(lagEntries) },
   { title: 'QUEUE', align: 'right', cell: ({ queueOperations }) => showCount(queueOperations) },
 ];
 
-function showStats(replies: readonly NodeStatsReply[]): string {
+/** @param terminalColumns undefined: there is no terminal; 0: it does not know its own width */
+function showStats(replies: readonly NodeStatsReply[], terminalColumns: number | undefined): string {
+  const width = terminalColumns === undefined || terminalColumns === 0 ? Number.POSITIVE_INFINITY : terminalColumns;
   const answered = replies.filter((reply): reply is Answered => reply.stats !== undefined);
   const shards = shardsOf(replies).map(shardJson);
-  const lines = [formatTable(shardColumns, shards), '', formatTable(columns, answered)];
+  const lines = [formatWrappedTable(shardColumns, shards, 1, width), ''];
+  lines.push(formatWrappedTable(columns, answered, 2, width));
   for (const reply of replies) {
     if (reply.error !== undefined) lines.push(`${reply.node} (${reply.shard}) does not answer: ${reply.error.message}`);
   }

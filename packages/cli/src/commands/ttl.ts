@@ -2,6 +2,7 @@ import type { CommandDefinition } from '../command.ts';
 import { readOptionsOf, withClient } from '../connection.ts';
 import { exitCodes } from '../exit-code.ts';
 import { readOptions } from '../option.ts';
+import { ReadReplies } from '../read-replies.ts';
 import { printNotFound } from '../result-print.ts';
 
 export const ttl: CommandDefinition = {
@@ -13,10 +14,13 @@ export const ttl: CommandDefinition = {
     const { output, settings } = context;
     const readOptions = await readOptionsOf(options);
     return withClient(context, async (client) => {
-      const left = await client.ttl(key, readOptions);
-      if (left === undefined) return printNotFound(key, { exists: false, ttlMs: null }, context);
+      const replies = new ReadReplies(settings.json);
+      const left = await client.ttl(key, { ...readOptions, ...replies.option });
+      if (left === undefined) {
+        return printNotFound(key, { exists: false, ttlMs: null, ...replies.oneJson() }, context);
+      }
       const ttlMs = left === 'never' ? null : left;
-      if (settings.json) await output.json({ key, exists: true, ttlMs });
+      if (settings.json) await output.json({ key, exists: true, ttlMs, ...replies.oneJson() });
       else await output.line(ttlMs === null ? 'never' : await showLeft(ttlMs));
       return exitCodes.done;
     });

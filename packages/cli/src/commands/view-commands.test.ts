@@ -1,3 +1,4 @@
+import type { Key, Location } from '@edis/client';
 import { EdisError } from '@edis/core';
 import { expect, test } from 'vitest';
 import { FakeClient } from '../testing/fake-client.ts';
@@ -92,6 +93,11 @@ test('stats --json is one document with all figures', async () => {
         operationsPerSecond: 5000,
         queueOperations: 3,
         lagEntries: 0,
+        readLatencyUs: { p50: 90, p99: 850 },
+        writeLatencyUs: { p50: 400, p99: 2100 },
+        cacheHitCount: 3,
+        cacheMissCount: 1,
+        cacheHitRatio: 0.75,
         receiptOperations: 7,
       },
     ],
@@ -99,6 +105,59 @@ test('stats --json is one document with all figures', async () => {
       { ...sampleStats, cacheHitRatio: 0.75 },
       { node: 'read-shard-1-1', shard: 's1', error: { code: 'unreachable', message: 'nobody answers' } },
     ],
+  });
+});
+
+test('the latency of a shard is that of its slowest member, and its cache hits are those of all', async () => {
+  const client = new FakeClient();
+  const slow = { ...sampleStats, readLatencyUs: { p50: 80, p99: 3000 }, cacheHitCount: 0, cacheMissCount: 4 };
+  client.statsReplies = [
+    { node: 'write-shard-1', shard: 's1', stats: sampleStats },
+    { node: 'read-shard-1-1', shard: 's1', stats: { ...slow, role: 'learner' } },
+  ];
+  const json = await runFake(['stats', '--json'], { client });
+  expect(JSON.parse(json.stdout.text)).toMatchObject({
+    shards: [{ readLatencyUs: { p50: 90, p99: 3000 }, writeLatencyUs: { p50: 400, p99: 2100 }, cacheHitRatio: 0.375 }],
+  });
+  const { stdout } = await runFake(['stats'], { client });
+  expect(stdout.text).toMatch(/^s1 +2 +1 234 +3\.0 MiB +10 000 +90 µs \/ 3\.0 ms +400 µs \/ 2\.1 ms +38 % /m);
+});
+
+test.each([60, 80, 120])('stats shows every column on a terminal of %d, in tables that fit it', async (columns) => {
+  const client = clientWithStats();
+  const wide = (await runFake(['stats'], { client })).stdout.text;
+  const narrow = (await runFake(['stats'], { client, isTerminal: true, columns })).stdout.text;
+  for (const line of narrow.split('\n')) expect(line.length).toBeLessThanOrEqual(columns);
+  const words = (text: string) => new Set(text.split(/ {2,}|\n/));
+  expect(words(narrow)).toEqual(words(wide));
+  for (const line of narrow.split('\n').filter((text) => text.includes(' 75 %'))) expect(line).toMatch(/^s1 /);
+});
+
+class LocatingClient extends FakeClient {
+  override locate(key: Key): Location {
+    const [primary, replica] = super.locate(key).members;
+    if (primary === undefined || replica === undefined) throw new EdisError('internal', 'the sample has two members');
+    const members = [
+      { ...primary, alive: false },
+      { ...replica, voting: true },
+    ];
+    return { ...super.locate(key), members, readers: [primary.node] };
+  }
+}
+
+test('locate says of a primary that is down that it is, wherever it names it', async () => {
+  const client = new LocatingClient();
+  const { stdout } = await runFake(['locate', 'k'], { client });
+  expect(stdout.text).toContain('reads     nobody now: the primary write-shard-1 is down, and no replica is usable');
+  expect(stdout.text).toMatch(/^strong {4}write-shard-1: .*, which is down; `edis topology`/m);
+  expect(stdout.text).toMatch(/^writes {4}write-shard-1: the primary, which is down; `edis topology`/m);
+  const json = await runFake(['locate', 'k', '--json'], { client });
+  expect(JSON.parse(json.stdout.text)).toMatchObject({
+    readReason: expect.stringMatching(/^nobody now/),
+    strongReason: expect.stringContaining('which is down'),
+    writeReason: expect.stringContaining('which is down'),
+    successors: ['read-shard-1-1'],
+    failoverReason: 'read-shard-1-1: the other member that votes',
   });
 });
 

@@ -11,6 +11,7 @@ import { withAdvice } from '../error-advice.ts';
 import { exitCodes } from '../exit-code.ts';
 import { toJsonBytes } from '../json-bytes.ts';
 import { showBytesLine } from '../record-view.ts';
+import { noteSilentShards } from '../watch-silence.ts';
 
 export const watch: CommandDefinition = {
   name: 'watch',
@@ -33,18 +34,20 @@ export const watch: CommandDefinition = {
     const limit = options.integer('limit', 1, Number.MAX_SAFE_INTEGER) ?? Number.POSITIVE_INFINITY;
     const prefix = options.text('prefix');
     const from = options.text('from');
+    const given = from === 'start' || from === 'now' ? undefined : from;
     const ending = new AbortController();
     const stopListening = context.onSignal(() => ending.abort());
     try {
       const { signal } = ending;
       const query = { ...(prefix === undefined ? {} : { prefix }), ...(from === undefined ? {} : { from }), signal };
       const token = await withClient(context, (client) => printChanges(client, query, limit, context), signal);
-      noteToken(token ?? (from === 'start' || from === 'now' ? undefined : from), context);
+      noteToken(token ?? given, context);
       return exitCodes.done;
     } catch (error) {
-      // Interrupted before there was a feed: nothing was missed, nothing is to be said.
-      if (ending.signal.aborted) return exitCodes.done;
-      throw error;
+      if (!ending.signal.aborted) throw error;
+      // Interrupted before there was a feed: nothing was missed.
+      noteToken(given, context);
+      return exitCodes.done;
     } finally {
       stopListening();
     }
@@ -58,9 +61,11 @@ async function printChanges(
   client: Client,
   query: WatchQuery,
   limit: number,
-  { output, settings }: CommandContext,
+  context: CommandContext,
 ): Promise<string | undefined> {
+  const { output, settings } = context;
   const lines = output.lines();
+  const stopNoting = noteSilentShards(client, context);
   let token: string | undefined;
   let printed = 0;
   try {
@@ -75,6 +80,7 @@ async function printChanges(
     // Ctrl-C is how a feed ends; that it was asked for is no error, wherever it met the feed.
     if (!query.signal.aborted) throw token === undefined ? caught : withAdvice(caught, `go on with --from ${token}`);
   } finally {
+    stopNoting();
     await lines.end();
   }
   return token;

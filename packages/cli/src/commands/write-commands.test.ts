@@ -23,6 +23,12 @@ test('append says how long the value is now', async () => {
   expect(JSON.parse(stdout.text)).toEqual({ key: 'log', length: 7, version: 102, shard: 's1', token: 'token-1' });
 });
 
+test('append counts one byte and several', async () => {
+  const client = new FakeClient();
+  expect((await runFake(['append', 'log', 'a'], { client })).stdout.text).toBe('log → s1, 1 byte, version 101\n');
+  expect((await runFake(['append', 'log', 'b'], { client })).stdout.text).toBe('log → s1, 2 bytes, version 102\n');
+});
+
 test('put --ttl, expire, persist and ttl set and show the deadline', async () => {
   const client = new FakeClient();
   await runFake(['put', 'k', 'v', '--ttl', '30s'], { client });
@@ -31,7 +37,7 @@ test('put --ttl, expire, persist and ttl set and show the deadline', async () =>
   expect(JSON.parse(expire.stdout.text)).toMatchObject({ existed: true, expiresAtMs: fakeNowMs + 7_200_000 });
   expect((await runFake(['persist', 'k'], { client })).stdout.text).toBe('k never expires\n');
   const ttl = await runFake(['ttl', 'k', '--json'], { client });
-  expect(JSON.parse(ttl.stdout.text)).toEqual({ key: 'k', exists: true, ttlMs: null });
+  expect(JSON.parse(ttl.stdout.text)).toMatchObject({ key: 'k', exists: true, ttlMs: null });
   expect((await runFake(['put', 'k', 'v', '--ttl', 'never'], { client })).client.calls.at(-1)?.[3]).toMatchObject({
     ttlMs: 'never',
   });
@@ -85,8 +91,8 @@ test('mput --atomic writes one batch and tells each part', async () => {
     applied: true,
     written: 3,
     parts: [
-      { shard: 's1', status: 'done', keys: ['a', 'c'] },
-      { shard: 's2', status: 'done', keys: ['bb'] },
+      { shard: 's1', status: 'done', keys: ['a', 'c'], versions: [105, 106] },
+      { shard: 's2', status: 'done', keys: ['bb'], versions: [104] },
     ],
     token: 'client-token',
   });

@@ -75,7 +75,7 @@ test('the options of the session are those of its commands', async () => {
     { stdin: 'exists a' },
   );
   expect(connections).toEqual([{ info: ['h:1'], network: 'n', timeoutMs: 2000 }]);
-  expect(JSON.parse(stdout.text)).toEqual({ key: 'a', exists: false });
+  expect(JSON.parse(stdout.text)).toMatchObject({ key: 'a', exists: false });
 });
 
 test.each([

@@ -33,6 +33,7 @@ test('a command runs, a quote goes over lines, Ctrl-D ends', async () => {
   expect(Buffer.from(client.records.get('a')?.value ?? []).toString()).toBe('one\ntwo');
   input.write('\u0004');
   await ended;
+  expect(terminal.text).toMatch(/edis> [^\n]*\n$/);
 });
 
 test('tab completes, and the prompt names the keyspace', async () => {
@@ -46,6 +47,7 @@ test('tab completes, and the prompt names the keyspace', async () => {
   await expect.poll(() => terminal.text).toContain('edis:default> ');
   input.write('exit\r');
   await ended;
+  expect(terminal.text).toMatch(/exit\r\n$/);
 });
 
 test('Ctrl-C ends the running command, or forgets what was typed', async () => {

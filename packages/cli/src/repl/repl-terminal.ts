@@ -24,6 +24,8 @@ export class ReplTerminal {
   readonly #joiner = new LineJoiner();
   #queue: Promise<void> = Promise.resolve();
   #ended = false;
+  /** `exit` was typed: what comes next stands on a line of its own already. */
+  #isLeft = false;
 
   constructor(options: ReplTerminalOptions) {
     this.#options = options;
@@ -56,7 +58,7 @@ export class ReplTerminal {
     });
     await this.#queue;
     await history.flush();
-    terminal.write('\n');
+    if (!this.#isLeft) terminal.write('\n');
     if (history.fault !== undefined) output.note(`edis: the history is not kept: ${history.fault}`);
   }
 
@@ -64,8 +66,10 @@ export class ReplTerminal {
     if (this.#ended) return;
     const words = this.#joiner.add(line);
     const result = words === undefined ? undefined : await this.#options.session.run(words);
-    if (result?.ended === true) lines.close();
-    else if (!this.#ended) this.#prompt(lines);
+    if (result?.ended === true) {
+      this.#isLeft = true;
+      lines.close();
+    } else if (!this.#ended) this.#prompt(lines);
   }
 
   #onInterrupt(lines: Interface): void {

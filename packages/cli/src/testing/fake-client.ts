@@ -77,6 +77,10 @@ export class FakeClient implements Client {
   forgets: (key: Key) => boolean = () => false;
   /** Acknowledgements that are refused: the cluster is too small for them. */
   refusedAck: Ack | undefined;
+  /** How every put ends. */
+  putFailure: EdisError | undefined;
+  /** How puts of some keys end. */
+  readonly keyFailures = new Map<Key, EdisError>();
   /** What `keyspace` gave. */
   readonly keyspaceClients = new Map<string, FakeClient>();
   /** Every call rejects with it. */
@@ -87,6 +91,8 @@ export class FakeClient implements Client {
   async put(key: Key, value: Value, options?: ConditionalPutOptions): Promise<PutResult>;
   async put(key: Key, value: Value, options: ConditionalPutOptions = {}): Promise<PutResult | NotApplied> {
     this.#called('put', key, value, options);
+    const failure = this.putFailure ?? this.keyFailures.get(key);
+    if (failure !== undefined) throw failure;
     if (this.refusedAck !== undefined && options.ack === this.refusedAck) {
       throw new EdisError('no-quorum', 'the shard has too few members');
     }
@@ -102,6 +108,7 @@ export class FakeClient implements Client {
       key,
       version: this.#store(key, { value: Buffer.from(value), metadata, expiresAtMs }),
       ...place,
+      shard: this.shardOf(key),
     };
   }
 
@@ -111,6 +118,7 @@ export class FakeClient implements Client {
 
   async get(key: Key, options?: GetOptions): Promise<GetResult | undefined> {
     this.#called('get', key, options);
+    this.#tell(options, [key]);
     const record = this.records.get(String(key));
     return record === undefined ? undefined : { key, ...record, ...place, servedBy, stalenessMs: 12 };
   }
@@ -136,6 +144,7 @@ export class FakeClient implements Client {
 
   async exists(key: Key, options?: GetOptions): Promise<boolean> {
     this.#called('exists', key, options);
+    this.#tell(options, [key]);
     return this.records.has(String(key));
   }
 
@@ -144,8 +153,7 @@ export class FakeClient implements Client {
     this.#called('mput', list.length, options);
     const results: PutResult[] = [];
     for (const { key, value, metadata, ttlMs, expiresAtMs } of list) {
-      const result = await this.put(key, value, { metadata, ttlMs, expiresAtMs });
-      results.push({ ...result, shard: this.shardOf(key) });
+      results.push(await this.put(key, value, { metadata, ttlMs, expiresAtMs }));
     }
     return results;
   }
@@ -181,6 +189,7 @@ export class FakeClient implements Client {
 
   async ttl(key: Key, options?: GetOptions): Promise<number | 'never' | undefined> {
     this.#called('ttl', key, options);
+    this.#tell(options, [key]);
     const found = this.records.get(String(key));
     if (found === undefined) return undefined;
     return found.expiresAtMs === undefined ? 'never' : found.expiresAtMs - fakeNowMs;
@@ -216,14 +225,14 @@ export class FakeClient implements Client {
 
   keys(options: ScanOptions = {}): FakeStream<Key> {
     this.#called('keys', options);
-    return new FakeStream(
-      this.#inOrder(options).map(({ key }) => key),
-      options,
-    );
+    const keys = this.#inOrder(options).map(({ key }) => key);
+    this.#tell(options, keys);
+    return new FakeStream(keys, options);
   }
 
   async count(range: KeyRange & GetOptions = {}): Promise<number> {
     this.#called('count', range);
+    this.#tell(range, undefined);
     return this.#inOrder(range).length;
   }
 
@@ -289,6 +298,7 @@ export class FakeClient implements Client {
     const found = this.keyspaceClients.get(name) ?? new FakeClient();
     found.forgets = this.forgets;
     found.refusedAck = this.refusedAck;
+    found.putFailure = this.putFailure;
     this.keyspaceClients.set(name, found);
     return found;
   }
@@ -378,6 +388,10 @@ export class FakeClient implements Client {
     this.#version += 1;
     if (!this.forgets(key)) this.records.set(String(key), { ...record, version: this.#version });
     return this.#version;
+  }
+
+  #tell(options: GetOptions | undefined, keys: readonly Key[] | undefined): void {
+    options?.onReply?.({ keys, ...place, servedBy, stalenessMs: 12 });
   }
 
   #called(...call: unknown[]): void {

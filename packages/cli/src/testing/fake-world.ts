@@ -29,6 +29,8 @@ export interface FakeWorldOptions {
   readonly stdin?: string | Uint8Array | Readable;
   readonly environment?: Record<string, string>;
   readonly isTerminal?: boolean;
+  /** Of the terminal. */
+  readonly columns?: number;
   readonly world?: Partial<CliWorld>;
 }
 
@@ -51,7 +53,7 @@ export function fakeWorld(options: FakeWorldOptions = {}): FakeWorld {
   const { stdin = '' } = options;
   const world: CliWorld = {
     version: '1.2.3',
-    output: new Output(stdout, stderr, { isTerminal: options.isTerminal ?? false, columns: undefined }),
+    output: new Output(stdout, stderr, { isTerminal: options.isTerminal ?? false, columns: options.columns }),
     stdin: stdin instanceof Readable ? stdin : Readable.from([Buffer.from(stdin)]),
     environment: options.environment ?? {},
     connect: async (connectOptions) => {

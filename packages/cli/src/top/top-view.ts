@@ -78,9 +78,9 @@ const nodeColumns: readonly RankedColumn<NodeStatsReply>[] = [
   { title: 'BYTES', rank: 9, align: 'right', cell: ofStats((stats) => showBytes(stats.recordBytes)) },
   { title: 'OPS/S', rank: 18, align: 'right', cell: ofStats((stats) => showCount(stats.operationsPerSecond)) },
   { title: 'READ P50', rank: 7, align: 'right', cell: ofStats((stats) => showPart(stats.readLatencyUs, 'p50')) },
-  { title: 'P99', rank: 15, align: 'right', cell: ofStats((stats) => showPart(stats.readLatencyUs, 'p99')) },
+  { title: 'READ P99', rank: 15, align: 'right', cell: ofStats((stats) => showPart(stats.readLatencyUs, 'p99')) },
   { title: 'WRITE P50', rank: 8, align: 'right', cell: ofStats((stats) => showPart(stats.writeLatencyUs, 'p50')) },
-  { title: 'P99', rank: 16, align: 'right', cell: ofStats((stats) => showPart(stats.writeLatencyUs, 'p99')) },
+  { title: 'WRITE P99', rank: 16, align: 'right', cell: ofStats((stats) => showPart(stats.writeLatencyUs, 'p99')) },
   { title: 'LAG', rank: 14, align: 'right', cell: ofStats(showLag) },
   { title: 'QUEUE', rank: 12, align: 'right', cell: ofStats((stats) => showCount(stats.queueOperations)) },
   {

@@ -32,7 +32,9 @@ describe('the picture', () => {
   test('has each node with its role, load, latency, lag, queue and cache, and the hot keys', () => {
     const lines = showTop(picture, wide);
     expect(lines[0]).toBe('edis top: cluster c1, revision 7 · 1 shard, 2 of 3 nodes · 1 234 keys · 10 000 ops/s');
-    expect(lines[2]).toMatch(/^SHARD +NODE +ROLE +KEYS +BYTES +OPS\/S +READ P50 +P99 +WRITE P50 +P99 +LAG +QUEUE/);
+    expect(lines[2]).toMatch(
+      /^SHARD +NODE +ROLE +KEYS +BYTES +OPS\/S +READ P50 +READ P99 +WRITE P50 +WRITE P99 +LAG +QUEUE/,
+    );
     const primary = /^s1 +write-shard-1 +primary +1 234 +3\.0 MiB +5 000 +90 µs +850 µs +400 µs +2\.1 ms +– +3 +75 %/;
     expect(lines[3]).toMatch(primary);
     expect(lines[4]).toMatch(/^s1 +read-shard-1-1 +learner .* 2 \(30 ms\) /);

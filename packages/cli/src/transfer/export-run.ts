@@ -36,11 +36,14 @@ interface Target {
 /** Returns the exit code. */
 export async function exportRecords(client: Client, plan: ExportPlan, context: CommandContext): Promise<number> {
   const { path, query, whole } = plan;
-  const { showProgress } = await import('./progress.ts');
+  const { output } = context;
+  const { showProgress, silentProgress } = await import('./progress.ts');
   const target = path === '-' ? outputTarget(context) : await fileTarget(path, query.cursor);
-  const interactive = process.stderr.isTTY && !context.settings.json;
-  const total = interactive && whole && query.cursor === undefined ? await client.count().catch(() => 0) : undefined;
-  const progress = showProgress(process.stderr, total, context);
+  // The records themselves show a person how far it is, and a bar would stand among them.
+  const isShown = path !== '-' || !output.isTerminal;
+  const isCounted = isShown && output.progressTerminal.isTTY === true && !context.settings.json;
+  const total = isCounted && whole && query.cursor === undefined ? await client.count().catch(() => 0) : undefined;
+  const progress = isShown ? showProgress(output.progressTerminal, total, context) : silentProgress;
   const state = { records: 0, cursor: query.cursor };
   try {
     await copyAll(client, query, target, state, progress);

@@ -1,8 +1,10 @@
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { OptionValues } from '../option.ts';
 import { resolveSettings } from '../settings.ts';
 import { FakeTerminal } from '../testing/fake-terminal.ts';
 import { showProgress } from './progress.ts';
+
+afterEach(() => void vi.useRealTimers());
 
 const settings = await resolveSettings(new OptionValues(new Map()), {});
 
@@ -13,6 +15,18 @@ test('on a terminal, a bar shows how much is done', async () => {
   progress.end();
   await expect.poll(() => terminal.text).toContain('50 %  7 records');
   expect(terminal.text).toContain('█');
+});
+
+test('how long it takes is said once it is known', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  const terminal = new FakeTerminal();
+  const progress = showProgress(terminal, 200, { settings, environment: {} });
+  await expect.poll(() => terminal.text).toContain('0 %  0 records');
+  expect(terminal.text).not.toContain('left');
+  vi.setSystemTime(Date.now() + 30_000);
+  progress.update(100, 7);
+  progress.end();
+  await expect.poll(() => terminal.text).toContain('7 records  30s left');
 });
 
 test('without a total, it counts', async () => {

@@ -8,7 +8,8 @@ export interface Progress {
   end(): void;
 }
 
-const silent: Progress = { update: () => {}, end: () => {} };
+/** Shows nothing. */
+export const silentProgress: Progress = { update: () => {}, end: () => {} };
 
 /**
  * A line on stderr that is kept up to date, if a person looks at it: not with --json, not on a dumb terminal.
@@ -20,11 +21,9 @@ export function showProgress(
   context: Pick<CommandContext, 'settings' | 'environment'>,
 ): Progress {
   const known = total !== undefined && total > 0;
-  const format = known
-    ? '{bar} {percentage} %  {records} records  {eta_formatted} left'
-    : '{records} records  {speed}/s';
+  const format = known ? '{bar} {percentage} %  {records} records  {eta_formatted}' : '{records} records  {speed}/s';
   const bar = makeProgressBar(terminal, format, context);
-  if (bar === undefined) return silent;
+  if (bar === undefined) return silentProgress;
   const startMs = Date.now();
   bar.start(known ? total : 0, 0, { records: 0, speed: 0 });
   return {

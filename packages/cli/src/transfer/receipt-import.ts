@@ -41,7 +41,7 @@ export async function importReceipt(
   const { showProgress } = await import('./progress.ts');
   const stop = new AbortController();
   const stopListening = context.onSignal(() => stop.abort());
-  const progress = showProgress(process.stderr, size, context);
+  const progress = showProgress(context.output.progressTerminal, size, context);
   const onProgress = (bytesRead: number, written: number) => progress.update(bytesRead, written);
   try {
     return await withCluster(context, async (client) => {
@@ -73,8 +73,7 @@ function showReport(
   { written, removed, newer, expired, dropped }: ReceiptReport,
   shards: Record<string, number>,
 ): string {
-  const spread = written === 0 ? '' : ` (${showSpread(shards)})`;
-  const parts = [`${showCount(written)} written${spread}`];
+  const parts = [`${showCount(written)} written${showSpread(shards)}`];
   if (removed > 0) parts.push(`${showCount(removed)} removed`);
   if (newer > 0) parts.push(`${showCount(newer)} left out: something newer is there, or nothing to remove`);
   if (expired > 0) parts.push(`${showCount(expired)} left out: their deadline has passed`);

@@ -5,7 +5,9 @@ import { PassThrough } from 'node:stream';
 import { EdisError } from '@edis/core';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { runCli } from '../cli.ts';
+import { Output } from '../output.ts';
 import { FakeClient } from '../testing/fake-client.ts';
+import { FakeTerminal } from '../testing/fake-terminal.ts';
 import { fakeWorld, runFake } from '../testing/fake-world.ts';
 import { PartialFile } from './partial-file.ts';
 
@@ -31,6 +33,18 @@ test('export prints a line for each record, and import of it writes the same rec
   expect(copy.connections[0]?.keyspace).toBe('copy');
   expect(copy.client.calls[0]).toMatchObject(['put', 'a', 'A', { ack: 'memory', timeoutMs: 60_000 }]);
   expect((await runFake(['export'], { client: copy.client })).stdout.text).toBe(stdout.text);
+});
+
+test.each([
+  [true, false],
+  [false, true],
+])('export to a terminal (%s) shows how far it is: %s', async (isTerminal, isShown) => {
+  const stdout = new FakeTerminal();
+  const stderr = new FakeTerminal();
+  const output = new Output(stdout, stderr, { isTerminal, columns: 80 });
+  const { exitCode } = await runFake(['export'], { client: await threeRecords(), world: { output } });
+  expect([exitCode, stdout.text]).toEqual([0, `${line('a')}\n${line('b')}\n${line('c')}\n`]);
+  expect(stderr.text.includes('0 records')).toBe(isShown);
 });
 
 test('import reads a file; a broken line ends with its number and the command that goes on', async () => {
@@ -123,6 +137,16 @@ test('an export that is interrupted keeps what it has and says how to go on', as
     `edis: interrupted; 1 record written to ${path}.part; go on with: edis export ${path} --overwrite --cursor 1\n`,
   );
   expect(await readFile(`${path}.part`, 'utf8')).toBe(`${line('a')}\n`);
+});
+
+test('an export that is interrupted while it connects says that nothing was written', async () => {
+  const fake = fakeWorld();
+  const connect = async () => {
+    fake.signal();
+    throw new EdisError('aborted', 'connecting was aborted by its caller');
+  };
+  expect(await runCli(['export'], { ...fake.world, connect })).toBe(3);
+  expect(fake.stderr.text).toBe('edis: interrupted; nothing was written\n');
 });
 
 test('an export to stdout that fails says the cursor of what was printed', async () => {

@@ -9,8 +9,9 @@ import type { MemberRow } from '../topology-view.ts';
 import { memberRows, showLag, showState } from '../topology-view.ts';
 import type { UpView } from './up-view.ts';
 
-/** pino's number of `warn`; below it, lines go to the log files only. */
+/** pino's numbers; below `warn` lines go to the log files only, while the cluster ends below `error`. */
 const warnLevel = 40;
+const errorLevel = 50;
 
 export interface LiveViewOptions {
   readonly terminal: NodeJS.WriteStream;
@@ -25,6 +26,7 @@ export function liveView(options: LiveViewOptions): UpView {
   const colors = pico.createColors(options.colors);
   const update = createLogUpdate(terminal, { showCursor: true });
   let frame = '';
+  let shownLevel = warnLevel;
   const note = (text: string) => {
     update.clear();
     terminal.write(`${text}\n`);
@@ -33,7 +35,7 @@ export function liveView(options: LiveViewOptions): UpView {
   return {
     note,
     onLine: (process, line) => {
-      const text = importantText(line);
+      const text = importantText(line, shownLevel);
       if (text !== undefined) note(`${colors.yellow(`[${process.name}]`)} ${text}`);
     },
     refresh: (cluster, description) => {
@@ -44,16 +46,18 @@ export function liveView(options: LiveViewOptions): UpView {
       update(frame);
     },
     end: () => {
+      // That others end is what was asked for, and no news.
+      shownLevel = errorLevel;
       frame = '';
       update.done();
     },
   };
 }
 
-function importantText({ stream, text, fields }: ProcessLine): string | undefined {
+function importantText({ stream, text, fields }: ProcessLine, shownLevel: number): string | undefined {
   if (fields === undefined) return stream === 'stderr' ? text : undefined;
   const level = fields['level'];
-  if (typeof level !== 'number' || level < warnLevel) return undefined;
+  if (typeof level !== 'number' || level < shownLevel) return undefined;
   return [textField({ stream, text, fields }, 'event'), textField({ stream, text, fields }, 'msg')]
     .filter((part) => part !== undefined)
     .join(': ');

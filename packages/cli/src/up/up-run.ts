@@ -110,10 +110,16 @@ export class UpRun {
       const data = dataDirectory === undefined ? 'ephemeral' : `data ${dataDirectory}`;
       await output.line(`edis ready: ${showSize(shards, replicas)}, info ${info}, ${data}`);
     }
-    const needsClient = this.#wantsGreeting || (output.isTerminal && !settings.json);
+    const appeals = cluster.processes.flatMap(({ name, appeal }) =>
+      appeal === undefined ? [] : [`${name}: ${appeal}`],
+    );
+    for (const appeal of appeals) this.#view.note(`edis: ${appeal}`);
+    // Some of the greeting's keys would wait.
+    const greets = this.#wantsGreeting && appeals.length === 0;
+    const needsClient = greets || (output.isTerminal && !settings.json);
     if (!needsClient) return;
     this.#client = await this.#context.connect({ info: cluster.info, signal: this.#ending.signal });
-    if (!this.#wantsGreeting) return;
+    if (!greets) return;
     // With --json stdout belongs to the program that reads it.
     const lines: string[] = [];
     await greet(this.#client, cluster, info, (line) => lines.push(line));
@@ -147,7 +153,7 @@ export class UpRun {
   #onChange(process: ClusterProcess): void {
     if (process.state !== 'exited' || !this.#ready || this.#ending.signal.aborted) return;
     const { output, settings } = this.#context;
-    this.#view.note(exitNotice(process, this.#setup.dataDirectory !== undefined));
+    this.#view.note(exitNotice(process, this.#setup.replicas, this.#setup.dataDirectory !== undefined));
     // Output never rejects: a reader that has gone is not told.
     if (settings.json) void output.json(exitJson(process));
   }

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Cluster } from '@edis/launcher';
+import type { Cluster, RoleFlags } from '@edis/launcher';
 import { startCluster } from '@edis/launcher';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { runCli } from '../cli.ts';
@@ -36,7 +36,7 @@ interface Run extends FakeWorld {
 }
 
 /** Runs `edis up` on processes that only look like the real ones. */
-function runUp(argv: readonly string[], settings: { readShard?: string[]; info?: string[] } = {}): Run {
+function runUp(argv: readonly string[], settings: RoleFlags = {}): Run {
   let cluster: Cluster | undefined;
   const fakes = fakeWorld({
     world: {
@@ -97,7 +97,10 @@ test('a process that ends is told with what it means and how to start it, and is
   await untilPrinted(run, '"ready":true');
   const shard = run.cluster().process('write-shard-1');
   shard.kill('SIGKILL');
-  await untilPrinted(run, 'write-shard-1 was ended by SIGKILL; writes to s1 wait for it');
+  await untilPrinted(
+    run,
+    'write-shard-1 was ended by SIGKILL; s1 goes on with its other members; if it was the primary',
+  );
   expect(run.stderr.text).toContain(`in another terminal: node ${fake} --node write-shard-1 --data`);
   expect(shard.running).toBe(false);
   run.signal();
@@ -125,6 +128,19 @@ test('the greeting writes and reads through the SDK and shows what to type', asy
   run.signal();
   expect(await run.exitCode).toBe(0);
   expect(run.client.closed).toBe(true);
+});
+
+test('what waits for a person is said again when the others are ready, and the greeting is left out', async () => {
+  const formed = runUp(['--shards', '1', '--data', directory]);
+  await untilPrinted(formed, 'edis ready');
+  formed.signal();
+  await formed.exitCode;
+  const run = runUp(['--shards', '1', '--data', directory, '--greet'], { writeShard: ['--appeals'] });
+  await untilPrinted(run, /^edis ready: .*$/m);
+  await untilPrinted(run, /^edis: write-shard-1: write-shard-1: decide$/m);
+  run.signal();
+  expect(await run.exitCode).toBe(0);
+  expect(run.client.calls).toEqual([]);
 });
 
 test('a port in use is one line and exit code 2, and nothing is left running', async () => {

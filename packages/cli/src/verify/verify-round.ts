@@ -3,27 +3,23 @@
  * and what they saw is judged. Rounds keep memory bounded however long the whole takes; as each has fresh keys, nothing
  * that is still under way in one can be seen in the next.
  */
-import { setTimeout as delay, setImmediate } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import {
-  type FinalRecord,
   HistoryRecorder,
   type Judgement,
   judge,
   type MemberDump,
-  perform,
   runWorkload,
   type SessionCalls,
   Workload,
   type WorkloadOptions,
 } from '@edis/checker';
-import { EdisError } from '@edis/core';
+import { readLast } from './last-look.ts';
 
 /** More operations than that are judged in the next round. */
 const maxOperations = 50_000;
 /** So often callers let timers run, however quick the answers are. */
 const operationsPerTurn = 64;
-/** Between two tries to read a key at the end. */
-const finalPauseMs = 100;
 
 export interface RoundOptions {
   readonly workload: WorkloadOptions;
@@ -69,40 +65,14 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
     },
   });
   await options.beforeLastReads();
-  const final = new Map<string, FinalRecord | undefined>();
-  const reader = newSession();
-  await Promise.all(workload.keys.map((key) => readFinal(key, reader, recorder, final, options)));
+  const giveUpMs = nowMs() + options.finalReadMs;
+  const final = await readLast(workload.keys, {
+    recorder,
+    reader: newSession(),
+    cluster: () => cluster,
+    goesOn: () => nowMs() < giveUpMs && !options.isUrgent(),
+  });
   const history = recorder.history();
   const judgement = judge({ history, final, dumps: await options.dumps() });
   return { judgement, unread: workload.keys.filter((key) => !final.has(key)), recorded: history.length };
-}
-
-async function readFinal(
-  key: string,
-  reader: SessionCalls,
-  recorder: HistoryRecorder,
-  final: Map<string, FinalRecord | undefined>,
-  { cluster, nowMs, finalReadMs, isUrgent }: RoundOptions,
-): Promise<void> {
-  const planned = {
-    key,
-    session: 'end',
-    call: { kind: 'get' },
-    ack: undefined,
-    consistency: 'strong',
-    maxStalenessMs: undefined,
-  } as const;
-  const giveUpMs = nowMs() + finalReadMs;
-  do {
-    const { ending } = await recorder.record(planned, () => perform(reader, planned, cluster));
-    if (ending.status !== 'ok') {
-      await delay(finalPauseMs);
-      continue;
-    }
-    const { answer } = ending;
-    if (answer.kind === 'absent') final.set(key, undefined);
-    else if (answer.kind === 'found') final.set(key, { value: answer.value, version: answer.version ?? 0 });
-    else throw new EdisError('internal', `a read was answered with ${answer.kind}`);
-    return;
-  } while (nowMs() < giveUpMs && !isUrgent());
 }

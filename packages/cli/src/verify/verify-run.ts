@@ -1,5 +1,6 @@
 /**
- * One run of `edis verify`: a keyspace of its own, rounds of work and judgement, a verdict.
+ * One run of `edis verify`: a keyspace of its own, rounds of work and judgement, a verdict. Where a shard takes no
+ * writes, it says so instead, and ends.
  *
  * Guarantees: the keyspace is dropped and every paused node goes on, however the run ends; if the drop fails, or a
  * signal cuts it short, the message has the command that does it. Only SIGKILL leaves it without a word; then the next
@@ -11,8 +12,11 @@ import { addFigures, type Finding, type JudgementFigures, type MemberDump, Rando
 import type { Client } from '@edis/client';
 import { type Ack, EdisError } from '@edis/core';
 import type { CommandContext } from '../command.ts';
+import { withAdvice } from '../error-advice.ts';
+import { outageAdvice, stuckShards } from '../group-advice.ts';
 import { FaultMaker } from './fault-maker.ts';
 import { HistoryFile } from './history-file.ts';
+import { lookAtMembers } from './last-look.ts';
 import { RunEnding } from './run-ending.ts';
 import type { VerifyOptions } from './verify-options.ts';
 import { showVerifyProgress, type VerifyProgress } from './verify-progress.ts';
@@ -62,6 +66,7 @@ export class VerifyRun {
     const stopListening = this.#context.onSignal(() => this.#ending.onSignal());
     try {
       await this.#noteLeftovers();
+      await this.#checkShards();
       await this.#create(name);
       try {
         return await this.#ending.unlessGivenUp(this.#verify(name), 'ended without a verdict');
@@ -98,6 +103,12 @@ export class VerifyRun {
     }
   }
 
+  /** The keyspace has keys in all of them. */
+  async #checkShards(): Promise<void> {
+    const stuck = stuckShards((await this.#client.describe()).topology);
+    if (stuck.length > 0) throw new EdisError('unreachable', `nothing was verified: ${stuck.join('; ')}`);
+  }
+
   /** Never rejects: a failure does not hide the verdict, or why there is none. */
   async #drop(name: string, timeoutMs: number): Promise<void> {
     try {
@@ -112,7 +123,7 @@ export class VerifyRun {
   async #verify(name: string): Promise<VerifyReport> {
     const options = this.#options;
     const context = this.#context;
-    const ack = options.ack ?? (await this.#bestAck(name));
+    const ack = await this.#provenAck(name);
     if (options.kills && ack !== 'quorum') {
       throw new EdisError('no-quorum', 'verify --kill needs a cluster that acknowledges quorum writes');
     }
@@ -219,14 +230,27 @@ export class VerifyRun {
     this.#lastWriteMs = nowMs;
   }
 
-  /** `quorum`, unless the cluster is too small for it. */
-  async #bestAck(name: string): Promise<Ack> {
+  /** What was asked for; else `quorum`, unless the cluster is too small for it. */
+  async #provenAck(name: string): Promise<Ack> {
+    const { ack } = this.#options;
     try {
-      await this.#client.keyspace(name).put('probe', '', { ack: 'quorum' });
-      return 'quorum';
+      await this.#client.keyspace(name).put('probe', '', { ack: ack ?? 'quorum' });
+      return ack ?? 'quorum';
     } catch (caught) {
-      if (EdisError.from(caught).code !== 'no-quorum') throw caught;
-      return 'disk';
+      const { code } = EdisError.from(caught);
+      if (code === 'no-quorum' && ack === undefined) return 'disk';
+      if (code !== 'unreachable' && code !== 'deadline') throw caught;
+      throw withAdvice(caught, await this.#whatIsWaitedFor());
+    }
+  }
+
+  /** As `edis topology` says it; undefined: nobody knows. */
+  async #whatIsWaitedFor(): Promise<string | undefined> {
+    try {
+      const { topology, waitsFor } = await this.#client.describe();
+      return waitsFor.length > 0 ? waitsFor.join('; ') : outageAdvice(topology);
+    } catch {
+      return undefined;
     }
   }
 
@@ -237,16 +261,7 @@ export class VerifyRun {
   async #dumps(patientMs: number): Promise<MemberDump[]> {
     const giveUpMs = this.#nowMs() + patientMs;
     for (;;) {
-      const replies = await this.#client.stats();
-      const places = new Map<string, Set<string>>();
-      const dumps = replies.flatMap(({ shard, node, stats }) => {
-        if (stats === undefined) return [];
-        const { epoch, position } = stats.lastEntry;
-        const isFolded = stats.viewPosition === position;
-        places.set(shard, (places.get(shard) ?? new Set()).add(isFolded ? `${epoch}/${position}` : node));
-        return isFolded ? [{ shard, node, applied: stats.lastEntry, contentHash: String(stats.contentHash) }] : [];
-      });
-      const areLevel = [...places.values()].every(({ size }) => size === 1);
+      const { dumps, areLevel } = lookAtMembers(await this.#client.stats());
       if (areLevel || this.#ending.isUrgent || this.#nowMs() >= giveUpMs) return dumps;
       await delay(levelPollMs);
     }

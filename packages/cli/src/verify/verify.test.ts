@@ -2,11 +2,13 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeHistory } from '@edis/checker';
+import type { ClusterDescription } from '@edis/core';
 import { EdisError } from '@edis/core';
 import { expect, test } from 'vitest';
 import { runCli } from '../cli.ts';
 import { FakeClient } from '../testing/fake-client.ts';
 import { fakeWorld, runFake } from '../testing/fake-world.ts';
+import { sampleTopology } from '../testing/sample-cluster.ts';
 
 const verify = (durationMs: number, ...rest: readonly string[]) => [
   ...['verify', '--duration', `${durationMs}ms`, '--callers', '4', '--keys', '8', '--seed', '1'],
@@ -44,6 +46,43 @@ test('a cluster too small for quorum is asked for disk', async () => {
   expect(JSON.parse(stdout.text)).toMatchObject({ verdict: 'held', ack: 'disk' });
   expect(exitCode).toBe(0);
 });
+
+/** A cluster whose shard may have lost its primary. */
+class BrokenClient extends FakeClient {
+  primaryAlive = true;
+  waitsFor: readonly string[] = [];
+
+  override async describe(): Promise<ClusterDescription> {
+    const description = await super.describe();
+    const shards = sampleTopology.shards.map((shard) => ({
+      ...shard,
+      members: shard.members.map((member) => ({ ...member, alive: member.role !== 'primary' || this.primaryAlive })),
+    }));
+    return { ...description, topology: { ...sampleTopology, shards }, waitsFor: this.waitsFor };
+  }
+}
+
+test('where a shard cannot get a primary by itself, that is said with what to do, and nothing is made', async () => {
+  const client = new BrokenClient();
+  client.primaryAlive = false;
+  const { exitCode, stdout, stderr } = await runFake(verify(50), { client });
+  expect([exitCode, stdout.text]).toEqual([3, '']);
+  expect(stderr.text).toContain('nothing was verified: s1 takes no writes: start write-shard-1 again');
+  expect(keyspaceOf(client).name).toBe('none');
+});
+
+test.each([[[]], [['--ack', 'disk']]])(
+  'where a shard takes no write, what it waits for is said, and no keyspace is left: %j',
+  async (rest) => {
+    const client = new BrokenClient();
+    client.waitsFor = ['shard s1 waits for write-shard-1'];
+    client.putFailure = new EdisError('deadline', 'no primary of s1 answered in time');
+    const { exitCode, stdout, stderr } = await runFake(verify(50, ...rest), { client });
+    expect([exitCode, stdout.text]).toEqual([3, '']);
+    expect(stderr.text).toContain('no primary of s1 answered in time; shard s1 waits for write-shard-1');
+    expect(keyspaceOf(client).dropped).toBe(true);
+  },
+);
 
 test('a signal ends it early with the verdict on what was done', async () => {
   const fake = fakeWorld();
