@@ -108,6 +108,16 @@ export function returnOf({ ending }: HistoryOperation): number {
   return ending.status === 'unknown' ? Number.POSITIVE_INFINITY : ending.returnMs;
 }
 
+/** What was known at that moment: what had no answer by then has an unknown outcome. */
+export function beginningOf(operations: readonly HistoryOperation[], untilMs: number): HistoryOperation[] {
+  return operations
+    .filter(({ callMs }) => callMs <= untilMs)
+    .map((one) => {
+      if (!isAnswered(one) || one.ending.returnMs <= untilMs) return one;
+      return { ...one, ending: { status: 'unknown', returnMs: undefined, code: 'no-answer' } };
+    });
+}
+
 export function byKey(history: readonly HistoryOperation[]): Map<string, HistoryOperation[]> {
   const keys = new Map<string, HistoryOperation[]>();
   for (const operation of history) {

@@ -5,7 +5,7 @@ export { checkDurability } from './durability.ts';
 export type { Finding, Rule } from './finding.ts';
 export { rules } from './finding.ts';
 export type { Answer, Answered, AnswerPlace, Call, Ending, HistoryOperation } from './history.ts';
-export { isAnswered, isRead } from './history.ts';
+export { beginningOf, isAnswered, isRead } from './history.ts';
 export type { CalledOperation } from './history-line.ts';
 export { decodeHistory, encodeCall, encodeEnding } from './history-line.ts';
 export type { HistoryRecorderOptions, Told } from './history-recorder.ts';

@@ -6,7 +6,7 @@
  * to blame somebody else. A beginning of a history that holds, holds; so bisection finds the end of the shortest one.
  */
 import type { HistoryOperation } from './history.ts';
-import { isAnswered } from './history.ts';
+import { beginningOf, isAnswered } from './history.ts';
 import { KeySearch, type KeyVerdict } from './key-search.ts';
 import { timelineOf } from './key-timeline.ts';
 import type { Loss } from './loss.ts';
@@ -49,15 +49,6 @@ export function judgeKey(
     }
   }
   return shortest;
-}
-
-function beginningOf(operations: readonly HistoryOperation[], untilMs: number): HistoryOperation[] {
-  return operations
-    .filter(({ callMs }) => callMs <= untilMs)
-    .map((one) => {
-      if (!isAnswered(one) || one.ending.returnMs <= untilMs) return one;
-      return { ...one, ending: { status: 'unknown', returnMs: undefined, code: 'no-answer' } };
-    });
 }
 
 type Violated = Extract<KeyVerdict, { readonly kind: 'violated' }>;

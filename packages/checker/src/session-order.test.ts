@@ -73,6 +73,20 @@ describe('a session', () => {
     expect(faultsOf([wrote, theirs, gone, { ...old, at: [6, 7], answer: found('b', 2) }])).toHaveLength(1);
   });
 
+  test('knows of no removal from a read that may be older than what it knows', () => {
+    // Somebody's removal was called before the read, and was carried out after the session's next write.
+    const theirs: SampleOperation = { call: remove, at: [2, 9], answer: removed(5), session: 'you' };
+    const rewrites: SampleOperation = { call: put('c'), at: [6, 7], answer: written(4) };
+    const gone = { call: get, at: [4, 5], answer: absent } as const;
+    for (const consistency of ['eventual', 'bounded'] as const) {
+      expect(faultsOf([wrote, theirs, { ...gone, consistency }, rewrites])).toEqual([]);
+    }
+    for (const consistency of ['session', 'strong'] as const) {
+      const message = /wrote version 4 after #3 had told it of a removal of version 5/;
+      expect(faultsOf([wrote, theirs, { ...gone, consistency }, rewrites])).toEqual([expect.stringMatching(message)]);
+    }
+  });
+
   test('may go back to before a write that is on record as lost', () => {
     const losses = [{ writes: [{ key: 'k', value: 'b', version: 2 }], fromMs: 1, toMs: 2 }];
     expect(faultsOf([wrote, { ...old, at: [2, 3] }], { losses })).toEqual([]);

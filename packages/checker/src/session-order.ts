@@ -3,8 +3,8 @@
  * that nobody removed, and no replica's answer from an earlier (epoch, position) of a shard. And what it writes comes
  * after what it wrote or read of that key: the version is above.
  *
- * Reads that promise it are `session` and `strong`; all answers, those of `eventual` reads too, count as known. What
- * was lost at a change of epoch is not held against later reads.
+ * Reads that promise it are `session` and `strong`; all records that were answered, to `eventual` reads too, count as
+ * known. What was lost at a change of epoch is not held against later reads.
  */
 import { comparePositions, type Position } from '@edis/core';
 import type { Finding } from './finding.ts';
@@ -87,6 +87,8 @@ class SessionMemory {
     const { key, ending } = operation;
     const known = this.#versions.get(key);
     if (ending.answer.kind === 'absent') {
+      // A read that promises nothing may have come to a replica that has not even seen what the session knows.
+      if (!promisesOrder(operation)) return;
       // Of the removals that may have been seen, the oldest is the one that is certain.
       const changes = this.#changes.get(key);
       const isUncertain = changes?.hasUncertainRemovals === true || this.#lost.hasRemoval(key);

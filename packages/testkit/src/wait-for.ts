@@ -1,5 +1,8 @@
-/** How often a condition is looked at. */
-const pollMs = 20;
+/** How long after the first look the second one comes. */
+const firstPauseMs = 20;
+/** What takes long is looked at less often: looks that ask every node keep the machine from what they wait for. */
+const longestPauseMs = 100;
+const pauseGrowth = 1.2;
 
 /**
  * Waits until `look` returns something other than undefined or false, and returns it. At the timeout it fails with
@@ -12,7 +15,7 @@ export async function waitFor<T>(
 ): Promise<T> {
   const startMs = performance.now();
   let lastError: unknown;
-  for (;;) {
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * pauseGrowth, longestPauseMs)) {
     try {
       const seen = await look();
       if (seen !== undefined && seen !== false) return seen;
@@ -24,7 +27,7 @@ export async function waitFor<T>(
       throw new Error(`waited ${timeoutMs} ms: ${text}`, { cause: lastError });
     }
     await new Promise<void>((resolve) => {
-      setTimeout(resolve, pollMs);
+      setTimeout(resolve, pauseMs);
     });
   }
 }

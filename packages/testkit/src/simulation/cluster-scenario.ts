@@ -1,5 +1,14 @@
 import type { FinalRecord, HistoryOperation, JudgementFigures, Loss, MemberDump } from '@edis/checker';
-import { HistoryRecorder, judge, parseReceipt, perform, runWorkload, showOperation, Workload } from '@edis/checker';
+import {
+  beginningOf,
+  HistoryRecorder,
+  judge,
+  parseReceipt,
+  perform,
+  runWorkload,
+  showOperation,
+  Workload,
+} from '@edis/checker';
 import { EdisError } from '@edis/core';
 import type { FaultKind } from './fault.ts';
 import type { FaultPlan } from './fault-plan.ts';
@@ -11,7 +20,8 @@ import { shapeOf } from './scenario-shape.ts';
 import type { SimulatedClient } from './simulated-client.ts';
 import { clusterId, primaryRole, SimulatedCluster } from './simulated-cluster.ts';
 import { SimulatedWorld } from './simulated-world.ts';
-import { lostWrites } from './write-durability.ts';
+import { planUnsafe, unsafeAct } from './unsafe-plan.ts';
+import { judgeWrites } from './write-durability.ts';
 
 /** What befalls a cluster, and what that is like. Plain data: kept, it is the same run again. */
 export interface ScenarioPlan extends FaultPlan {
@@ -27,7 +37,11 @@ export interface ScenarioResult {
   readonly plan: ScenarioPlan;
   /** Rules that were broken; none: the run is good. */
   readonly breaches: readonly Breach[];
+  /** Keys whose order nobody found, nor that there is none, within the checker's limit. */
+  readonly undecided: readonly string[];
   readonly figures: JudgementFigures;
+  /** Acknowledged `quorum` writes that an operator gave up by an unsafe promotion, and that a receipt has. */
+  readonly givenUp: number;
   /** Epochs in which somebody led. */
   readonly epochCount: number;
   readonly eventCount: number;
@@ -49,6 +63,8 @@ const settleMs = 5000;
 const wipedLeases = 2;
 /** Between two looks of all watchers together. */
 const watchLeases = 0.05;
+/** More than a run writes. */
+const unsafeRetentionBytes = 16 * 1024 * 1024;
 const scenarioActs = ['join', 'hand-over', 'wipe'] as const;
 
 /** The faults of a seed's run, and its shape. */
@@ -58,18 +74,33 @@ export function planOf(seed: number): ScenarioPlan {
   const numbered = (letter: string, count: number) =>
     Array.from({ length: count }, (_, index) => `${letter}${index + 1}`);
   const formedMs = formedLeases * leaseMs + formedExtraMs;
+  const members = numbered('m', shape.members);
+  const bystanders = numbered('c', shape.clients);
   const plan = planFaults({
     seed,
     processes: ['info', ...numbered('m', shape.members + shape.lateMembers)],
     roles: [primaryRole],
-    bystanders: numbered('c', shape.clients),
+    bystanders,
     safetyMs: formedMs + Math.min(maxSafetyMs, safetyLeases * leaseMs),
     fromMs: formedMs / 2,
     leaseMs,
     kinds: faultKinds.filter((kind) => kind !== 'act' && !(shape.memoryWrites && losesPower.has(kind))),
     acts: scenarioActs,
   });
-  return { ...plan, shape };
+  const { safetyMs } = plan;
+  const unsafe = planUnsafe({
+    seed,
+    members,
+    bystanders,
+    leaseMs,
+    fromMs: formedMs,
+    safetyMs,
+    powerFails: !shape.memoryWrites,
+  });
+  if (unsafe.length === 0) return { ...plan, shape };
+  const faults = [...plan.faults, ...unsafe].toSorted((left, right) => left.atMs - right.atMs);
+  // What a quorum had may have left the log already: a receipt of what was given up goes back as far as the log does.
+  return { ...plan, faults, shape: { ...shape, store: { ...shape.store, retentionBytes: unsafeRetentionBytes } } };
 }
 
 /** One run: a cluster forms, clients work on it while faults happen, it heals, and everything is judged. */
@@ -183,6 +214,9 @@ class ScenarioRun {
       case 'hand-over':
         this.#cluster.handOver(process);
         return;
+      case unsafeAct:
+        this.#cluster.promoteUnsafe(process);
+        return;
       case 'wipe':
         this.#cluster.wipe(process, leaseMs * wipedLeases);
         return;
@@ -220,18 +254,27 @@ class ScenarioRun {
     const { trace, uncaught, time } = this.#world;
     const history = this.#recorder.history();
     const losses = this.#losses();
-    const { findings, figures } = judge({
-      history,
-      final: this.#final,
+    const { unsafe } = this.#cluster;
+    // What an operator gave up may be missed from then on, until everybody has heard of it: what is judged is what came
+    // before; that nothing is lost without a receipt is looked for in the logs.
+    const seen =
+      unsafe.sinceMs === undefined
+        ? { history, final: this.#final }
+        : { history: beginningOf(history, unsafe.sinceMs), final: new Map<string, FinalRecord | undefined>() };
+    const { findings, undecided, figures } = judge({
+      ...seen,
       losses,
       dumps: this.#dumps(),
       settled: this.#isLevel,
     });
+    let givenUp = 0;
     const [store] = this.#cluster.stores.values();
     if (this.#isLevel && store !== undefined) {
       const excused = new Set(losses.flatMap(({ writes }) => writes.map(({ version }) => version)));
       const { log } = this.#cluster;
-      for (const breach of lostWrites({ history, log, store, excused })) this.#cluster.breach(breach);
+      const verdict = judgeWrites({ history, log, store, excused, unsafeEpoch: unsafe.epoch });
+      for (const breach of verdict.breaches) this.#cluster.breach(breach);
+      givenUp = verdict.givenUp;
     }
     if (!this.#isLevel) {
       this.#cluster.breach({ rule: 'converges', what: `members are not level ${convergenceMs} ms after the healing` });
@@ -247,7 +290,9 @@ class ScenarioRun {
     return {
       plan,
       breaches,
+      undecided,
       figures,
+      givenUp,
       epochCount: this.#cluster.log.epochCount,
       eventCount: time.eventCount,
       digest: trace.digest,

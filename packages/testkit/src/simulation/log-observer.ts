@@ -29,9 +29,9 @@ interface Origin {
 /**
  * Watches what the members of one shard write to their logs.
  *
- * Rules, checked at every entry: in each epoch at most one process writes entries of its own; and an epoch's entry at a
+ * Rules, checked at every entry: in each epoch at most one process writes entries of its own; an epoch's entry at a
  * position is the same one in every log, so that what a member took from an epoch's stream is a prefix of that
- * primary's log.
+ * primary's log; and in every log the first entry of an epoch is the one that opens it.
  */
 export class LogObserver {
   readonly #onBreach: (breach: Breach) => void;
@@ -60,15 +60,21 @@ export class LogObserver {
     const append = store.append.bind(store);
     const appendEncoded = store.appendEncoded.bind(store);
     store.append = (entry) => {
+      const { lastEntry } = store;
       const encoded = append(entry);
+      this.#checkOpening(lastEntry.epoch, entry, member);
       this.#onWritten(entry.epoch, { member, life });
       const { epoch, position } = entry;
       this.#onEntry({ epoch, position, checksum: encoded.checksum, writes: writesOf(entry) }, member);
       return encoded;
     };
     store.appendEncoded = (firstPosition, bodies, checksums) => {
+      let { epoch: before } = store.lastEntry;
       const entries = appendEncoded(firstPosition, bodies, checksums);
-      for (const [index, { epoch, position }] of entries.entries()) {
+      for (const [index, entry] of entries.entries()) {
+        const { epoch, position } = entry;
+        this.#checkOpening(before, entry, member);
+        before = epoch;
         this.#onEntry({ epoch, position, checksum: checksums[index] ?? 0, writes: [] }, member);
       }
       return entries;
@@ -87,6 +93,12 @@ export class LogObserver {
       return wasThere && end.epochAt(position) !== epoch;
     });
     return { writes: gone.flatMap(({ writes }) => writes), fromMs: 0, toMs: undefined };
+  }
+
+  #checkOpening(before: number, { epoch, position, operations }: Entry, member: string): void {
+    if (epoch === before || operations.some(({ kind }) => kind === 'open')) return;
+    const what = `${member} has ${epoch}:${position}, which does not open its epoch, right behind one of ${before}`;
+    this.#onBreach({ rule: 'epochs are opened', what });
   }
 
   #onWritten(epoch: number, { member, life }: Origin): void {

@@ -3,6 +3,7 @@ import type { ScenarioPlan } from './cluster-scenario.ts';
 import { runScenario } from './cluster-scenario.ts';
 import type { Fault } from './fault.ts';
 import type { ScenarioShape } from './scenario-shape.ts';
+import { unsafeAct } from './unsafe-plan.ts';
 
 /**
  * Schedules that broke a rule once, or that break one as soon as what prevents it is taken out of the product: the
@@ -107,6 +108,39 @@ const regressions: readonly (readonly [string, ScenarioPlan])[] = [
     ]),
   ],
   [
+    'a primary that promised, and is named again by a change of members, is promoted, though nobody else is left',
+    {
+      seed: 6553,
+      safetyMs: 6600,
+      link: { usualMs: [0.5994948233316877, 1.9824456225457538], slowMs: 88.02081314254502, slowChance: 0.1 },
+      disk: { syncMs: [7.116105923688562, 8.652927147781526], otherMs: [0.01, 0.1] },
+      faults: [
+        { atMs: 1375, kind: 'pause', process: 'primary', forMs: 23 },
+        { atMs: 2606, kind: 'pause', process: 'primary', forMs: 8 },
+        { atMs: 3668, kind: 'pause', process: 'm1', forMs: 69 },
+        { atMs: 4043, kind: 'pause', process: 'primary', forMs: 152 },
+        { atMs: 4323, kind: 'pause', process: 'info', forMs: 448 },
+        { atMs: 4369, kind: 'pause', process: 'm2', forMs: 1694 },
+      ],
+      shape: {
+        members: 2,
+        lateMembers: 0,
+        clients: 1,
+        callers: 1,
+        leaseMs: 200,
+        restMs: 10,
+        acks: { quorum: 3, disk: 1 },
+        recordKeys: 1,
+        watches: true,
+        client: { attemptMs: 1000, retryMs: 40 },
+        memoryWrites: false,
+        info: { deadAfterMs: 60, reportMs: 18, rollCallMs: 3000 },
+        store: { segmentBytes: 65536, retentionBytes: 65536, cacheBytes: 0, memorySyncMs: 1000 },
+        member: { queueOperations: 2, sessionWaitMs: 100, drainMs: 1000 },
+      },
+    },
+  ],
+  [
     'what only a deposed primary has stays in its log until it is in a receipt, however little log is kept',
     {
       seed: 424,
@@ -192,5 +226,26 @@ describe('keeps all rules and heals:', () => {
     const { breaches, figures } = await runScenario(cutOff);
     expect(breaches).toEqual([]);
     expect(figures.receipted).toBeGreaterThan(0);
+  });
+
+  it('a quorum that an operator gave up, because info did not hear it, follows and has receipts', async () => {
+    const givenUp = planWith({ callers: 2 }, [
+      { atMs: 3500, kind: 'partition', some: ['m1', 'm2', 'c1', 'c2'], others: ['info', 'm3'], forMs: 1500 },
+      { atMs: 4400, kind: 'act', act: unsafeAct, process: '' },
+    ]);
+    const result = await runScenario(givenUp);
+    expect(result.breaches, result.breaches.length > 0 ? result.describe() : '').toEqual([]);
+    expect(result.givenUp).toBeGreaterThan(0);
+  });
+
+  it('a member that an operator promoted while the others were down goes on, and they follow it', async () => {
+    const alone = planWith({ callers: 2 }, [
+      { atMs: 3500, kind: 'crash', process: 'm1', downMs: 1500, afterSteps: 0, of: 'any', tear: true },
+      { atMs: 3500, kind: 'crash', process: 'm2', downMs: 1500, afterSteps: 0, of: 'any', tear: true },
+      { atMs: 4200, kind: 'act', act: unsafeAct, process: 'm3' },
+    ]);
+    const result = await runScenario(alone);
+    expect(result.breaches, result.breaches.length > 0 ? result.describe() : '').toEqual([]);
+    expect(result.epochCount).toBe(2);
   });
 });

@@ -1,4 +1,4 @@
-import type { ClusterState, StoreId } from '@edis/core';
+import type { ClusterState, PromoteWish, StoreId } from '@edis/core';
 import { EdisError } from '@edis/core';
 import { Info, settings as infoSettings } from '@edis/info';
 import type { Logger } from '@edis/process';
@@ -8,12 +8,14 @@ import { Store } from '@edis/store';
 import type { Incarnation } from './incarnation.ts';
 import type { Breach, LostLog } from './log-observer.ts';
 import { LogObserver, lostLogOf } from './log-observer.ts';
+import { OperatorWish } from './operator-wish.ts';
 import type { ScenarioShape } from './scenario-shape.ts';
 import { SimulatedClient } from './simulated-client.ts';
 import { InfoMemory, SimulatedInfoStore } from './simulated-info-store.ts';
 import type { RunningProgram, SimulatedProcess } from './simulated-process.ts';
 import type { SimulatedWorld } from './simulated-world.ts';
 import { mayLose } from './store-loss.ts';
+import { StoreObserver } from './store-observer.ts';
 
 export interface SimulatedClusterOptions {
   readonly world: SimulatedWorld;
@@ -45,16 +47,21 @@ export class SimulatedCluster {
   readonly lostLogs: LostLog[] = [];
   /** Texts of receipts that were lost with a disk. */
   readonly lostReceipts: string[] = [];
+  /** What an operator has given up. */
+  readonly unsafe = new OperatorWish();
+  readonly #observer: StoreObserver;
   readonly #lostStores = new Set<StoreId>();
   readonly #world: SimulatedWorld;
   readonly #shape: ScenarioShape;
-  readonly #memory = new InfoMemory();
+  readonly #memory = new InfoMemory((state) => this.unsafe.onSaved(state));
   #infoRole: Info | undefined;
 
   constructor({ world, shape, timeoutMs }: SimulatedClusterOptions) {
     this.#shape = shape;
     this.#world = world;
     this.log = new LogObserver((breach) => this.breach(breach));
+    this.#observer = new StoreObserver((breach) => this.breach(breach));
+    world.time.onSettled(() => this.#observer.look());
     this.info = world.add('info', (life) => this.#runInfo(life));
     const numbers = Array.from({ length: shape.members + shape.lateMembers }, (_, index) => index + 1);
     this.members = numbers.map((number) => world.add(`m${number}`, (life) => this.#runMember(life, number === 1)));
@@ -99,10 +106,26 @@ export class SimulatedCluster {
     const [shard] = this.#memory.state?.topology.shards ?? [];
     const followers = shard?.members.filter(({ store }) => store !== shard.primary).map(({ node }) => node) ?? [];
     const node = followers.includes(wanted) ? wanted : followers[0];
-    if (shard === undefined || node === undefined || this.#infoRole === undefined) return;
-    this.#infoRole.promote({ shard: shard.shard, node, isUnsafe: false }).then(
-      (reply) => this.#world.note('operator', `promote ${node}: ${reply.kind}`),
-      (caught: unknown) => this.#world.note('operator', `promote ${node}: ${EdisError.from(caught).message}`),
+    if (shard !== undefined && node !== undefined) this.#promote({ shard: shard.shard, node, isUnsafe: false });
+  }
+
+  /** An operator takes a certain member, or the best of those that are there, whatever only the others have. */
+  promoteUnsafe(wanted: string): void {
+    const [shard] = this.#memory.state?.topology.shards ?? [];
+    const isMember = shard?.members.some(({ node }) => node === wanted) ?? false;
+    if (shard === undefined) return;
+    this.#promote({ shard: shard.shard, node: isMember ? wanted : '', isUnsafe: true });
+  }
+
+  #promote(wish: PromoteWish): void {
+    const { nowMs } = this.#world.time;
+    const what = `promote ${wish.isUnsafe ? '--unsafe ' : ''}${wish.node}`;
+    this.#infoRole?.promote(wish).then(
+      (reply) => {
+        if (wish.isUnsafe && reply.kind === 'accepted') this.unsafe.onAccepted(nowMs);
+        this.#world.note('operator', `${what}: ${reply.kind}`);
+      },
+      (caught: unknown) => this.#world.note('operator', `${what}: ${EdisError.from(caught).message}`),
     );
   }
 
@@ -120,6 +143,7 @@ export class SimulatedCluster {
     this.lostLogs.push(lostLogOf(store));
     this.lostReceipts.push(...process.disk.filesIn('receipts'));
     process.wipe(downMs);
+    this.#observer.onLost(name);
   }
 
   /** All members run, are level, and hold the same. */
@@ -174,8 +198,10 @@ export class SimulatedCluster {
       retentionBytesMax,
     });
     this.log.observe(store, name, life.number);
+    this.#observer.onOpened(name, store);
     this.stores.set(name, store);
     life.onEnd(() => {
+      this.#observer.onEnded(name);
       if (this.stores.get(name) === store) this.stores.delete(name);
     });
     const config = {
@@ -219,7 +245,7 @@ export class SimulatedCluster {
     const write = (line: string): void => {
       if (life.alive) this.#world.note(life.process.name, `log ${textOf(line)}`);
     };
-    return createLogger({ name: life.process.name, level: 'info', pretty: false, destination: { write } });
+    return createLogger({ name: life.process.name, level: 'info', destination: { write } });
   }
 }
 

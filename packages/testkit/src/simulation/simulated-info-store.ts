@@ -8,9 +8,24 @@ type StoreListener = Parameters<InfoStore['join']>[1];
 
 /** What an info keeps on the disk of its machine: it outlives its processes. */
 export class InfoMemory {
-  state: ClusterState | undefined;
   /** What is being written. */
   pending: ClusterState | undefined;
+  readonly #onSaved: (state: ClusterState) => void;
+  #state: ClusterState | undefined;
+
+  /** @param onSaved told of each state that is there for good */
+  constructor(onSaved: (state: ClusterState) => void = () => {}) {
+    this.#onSaved = onSaved;
+  }
+
+  get state(): ClusterState | undefined {
+    return this.#state;
+  }
+
+  save(state: ClusterState): void {
+    this.#state = state;
+    this.#onSaved(state);
+  }
 }
 
 /**
@@ -28,7 +43,7 @@ export class SimulatedInfoStore implements InfoStore {
     const { disk } = life.process.disk.environmentOf(life);
     this.#sync = () => disk.syncDirectory('info');
     life.onEnd(() => {
-      if (memory.pending !== undefined && random.chance(0.5)) memory.state = memory.pending;
+      if (memory.pending !== undefined && random.chance(0.5)) memory.save(memory.pending);
       memory.pending = undefined;
     });
   }
@@ -45,7 +60,7 @@ export class SimulatedInfoStore implements InfoStore {
     const saved = copyMessage(state).message;
     this.#memory.pending = saved;
     await this.#sync();
-    this.#memory.state = saved;
+    this.#memory.save(saved);
     if (this.#memory.pending === saved) this.#memory.pending = undefined;
   }
 

@@ -1,5 +1,7 @@
+import type { LoggedOperation } from '@edis/store';
 import { Store } from '@edis/store';
 import { SimulatedWorld } from './simulated-world.ts';
+import { putOf } from './store-fakes.ts';
 
 /** Empty stores, each on a disk of its own. */
 export async function openStores(names: readonly string[]): Promise<Store[]> {
@@ -15,4 +17,9 @@ export async function openStores(names: readonly string[]): Promise<Store[]> {
   }
   await world.time.run(1000);
   return opened;
+}
+
+/** What opens an epoch. */
+export function openOf(): LoggedOperation {
+  return putOf('', '', { kind: 'open', keyspace: 0, slot: 0 });
 }

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { LogObserver, lostLogOf } from './log-observer.ts';
 import { entryOf, putOf } from './store-fakes.ts';
 import { openStores } from './store-fixture.ts';
-import { lostWrites } from './write-durability.ts';
+import type { EndOfRun } from './write-durability.ts';
+import { judgeWrites } from './write-durability.ts';
 
 function written(id: number, ack: Ack, version: number): HistoryOperation {
   return {
@@ -18,6 +19,10 @@ function written(id: number, ack: Ack, version: number): HistoryOperation {
     maxStalenessMs: undefined,
     ending: { status: 'ok', returnMs: id, answer: { kind: 'written', version }, place: undefined },
   };
+}
+
+function brokenRules(end: EndOfRun): string[] {
+  return judgeWrites(end).breaches.map(({ rule }) => rule);
 }
 
 /** Two logs that part after their first entry: of the first one's second entry nothing is left. */
@@ -41,18 +46,24 @@ describe('the entry of an acknowledged write', () => {
   it('is in the log at the end, also when a later write of the key hides that it is not', async () => {
     const { log, store, kept, gone } = await parted();
     const history = [written(1, 'quorum', kept), written(2, 'quorum', gone)];
-    const breaches = lostWrites({ history, log, store, excused: new Set([gone]) });
+    const { breaches } = judgeWrites({ history, log, store, excused: new Set([gone]), unsafeEpoch: 0 });
     expect(breaches.map(({ rule }) => rule)).toEqual(['quorum writes stay']);
     expect(breaches[0]?.what).toContain('#2');
   });
 
   it('that only a disk was asked for may be in a receipt instead', async () => {
     const { log, store, gone } = await parted();
-    const history = [written(1, 'disk', gone)];
-    expect(lostWrites({ history, log, store, excused: new Set() }).map(({ rule }) => rule)).toEqual([
-      'disk writes stay',
-    ]);
-    expect(lostWrites({ history, log, store, excused: new Set([gone]) })).toEqual([]);
+    const end = { history: [written(1, 'disk', gone)], log, store, unsafeEpoch: 0 };
+    expect(brokenRules({ ...end, excused: new Set() })).toEqual(['disk writes stay']);
+    expect(brokenRules({ ...end, excused: new Set([gone]) })).toEqual([]);
+  });
+
+  it('that a quorum had may be in a receipt when an operator promoted a member without it', async () => {
+    const { log, store, gone } = await parted();
+    const end = { history: [written(1, 'quorum', gone)], log, store, excused: new Set([gone]) };
+    expect(brokenRules({ ...end, unsafeEpoch: 1 })).toEqual(['quorum writes stay']);
+    expect(judgeWrites({ ...end, unsafeEpoch: 2 })).toEqual({ breaches: [], givenUp: 1 });
+    expect(brokenRules({ ...end, excused: new Set(), unsafeEpoch: 2 })).toEqual(['quorum writes stay']);
   });
 });
 

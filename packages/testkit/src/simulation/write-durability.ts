@@ -10,27 +10,41 @@ export interface EndOfRun {
   readonly store: Pick<Store, 'epochAt'>;
   /** Versions that receipts and lost disks had. */
   readonly excused: ReadonlySet<number>;
+  /** Of an unsafe promotion: what has an entry of a lower epoch may be lost, if it is excused. 0: there was none. */
+  readonly unsafeEpoch: number;
+}
+
+export interface WriteVerdict {
+  readonly breaches: readonly Breach[];
+  /** Acknowledged `quorum` writes that an operator gave up, and that a receipt has. */
+  readonly givenUp: number;
 }
 
 /**
  * Rule: the very entry of each acknowledged write is in the log at the end; of one that only `disk` was asked for, it
- * may be in a receipt instead. (A checker of histories cannot see the loss of a write that nobody has read before the
- * next one of the same key replaced it.)
+ * may be in a receipt instead, and so may any that an operator gave up. (A checker of histories cannot see the loss of
+ * a write that nobody has read before the next one of the same key replaced it.)
  */
-export function lostWrites({ history, log, store, excused }: EndOfRun): Breach[] {
-  return history.flatMap((operation) => {
+export function judgeWrites({ history, log, store, excused, unsafeEpoch }: EndOfRun): WriteVerdict {
+  const breaches: Breach[] = [];
+  let givenUp = 0;
+  for (const operation of history) {
     const version = ownVersion(operation);
     const { ack } = operation;
-    if (version === undefined || (ack !== 'quorum' && ack !== 'disk')) return [];
+    if (version === undefined || (ack !== 'quorum' && ack !== 'disk')) continue;
     const places = log.placesOf(version);
     // What was there before the run, or is named by its record's earlier version, has no entry of its own.
-    if (places.length === 0 || places.some(({ epoch, position }) => store.epochAt(position) === epoch)) return [];
-    if (ack === 'disk' && excused.has(version)) return [];
+    if (places.length === 0 || places.some(({ epoch, position }) => store.epochAt(position) === epoch)) continue;
+    const isGivenUp = places.every(({ epoch }) => epoch < unsafeEpoch);
+    if (excused.has(version) && (ack === 'disk' || isGivenUp)) {
+      if (ack === 'quorum') givenUp += 1;
+      continue;
+    }
     const at = places.map(({ epoch, position }) => `${epoch}:${position}`).join(', ');
-    return [
-      { rule: `${ack} writes stay`, what: `the log at the end lacks entry ${at} of ${showOperation(operation)}` },
-    ];
-  });
+    const what = `the log at the end lacks entry ${at} of ${showOperation(operation)}`;
+    breaches.push({ rule: `${ack} writes stay`, what });
+  }
+  return { breaches, givenUp };
 }
 
 /** The version that a write made. */
