@@ -6,21 +6,19 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
-  type FinalRecord,
   type HistoryOperation,
   HistoryRecorder,
   type Judgement,
   judge,
   type Loss,
   type MemberDump,
-  type PlannedOperation,
-  perform,
   Random,
   runWorkload,
   type SessionCalls,
   showOperation,
   Workload,
 } from '@edis/checker';
+import { lookAtMembers, readLast } from '@edis/cli';
 import type { Client } from '@edis/client';
 import type { Ack } from '@edis/core';
 import { waitFor } from '@edis/testkit';
@@ -102,31 +100,19 @@ export class JudgedLoad {
     await this.end();
     const dumps = await levelMembers(this.#options.observer);
     const levelMs = performance.now();
-    const final = new Map<string, FinalRecord | undefined>();
-    const reader = sessionOf(this.#options.observer);
-    await Promise.all(this.#workload.keys.map(async (key) => final.set(key, await this.#readFinal(key, reader))));
+    const { observer } = this.#options;
+    const { keys } = this.#workload;
+    const final = await readLast(keys, {
+      recorder: this.#recorder,
+      reader: sessionOf(observer),
+      cluster: () => observer.topology().cluster,
+      goesOn: () => performance.now() - levelMs < patienceMs,
+    });
+    const unread = keys.filter((key) => !final.has(key));
+    if (unread.length > 0) throw new Error(`${unread.join(', ')} could not be read in ${patienceMs / 1000} s`);
     const history = this.#recorder.history();
     const discarded = await losses();
     return { ...judge({ history, final, losses: discarded, dumps, settled: true }), history, levelMs };
-  }
-
-  async #readFinal(key: string, reader: SessionCalls): Promise<FinalRecord | undefined> {
-    const planned: PlannedOperation & { readonly session: string } = {
-      ...{ key, session: 'end', call: { kind: 'get' }, ack: undefined },
-      ...{ consistency: 'strong', maxStalenessMs: undefined },
-    };
-    return waitFor<{ readonly record: FinalRecord | undefined }>(
-      async () => {
-        const { cluster } = this.#options.observer.topology();
-        const { ending } = await this.#recorder.record(planned, () => perform(reader, planned, cluster));
-        if (ending.status !== 'ok') return undefined;
-        const { answer } = ending;
-        if (answer.kind !== 'found') return { record: undefined };
-        return { record: { value: answer.value, version: answer.version ?? 0 } };
-      },
-      `the last read of ${key}`,
-      patienceMs,
-    ).then(({ record }) => record);
   }
 
   #lastCalls(): string {
@@ -146,16 +132,8 @@ async function levelMembers(observer: Client): Promise<MemberDump[]> {
     async () => {
       const replies = await observer.stats();
       seen = JSON.stringify(replies.map(({ node, stats, error }) => [node, stats?.lastEntry, error?.message]));
-      const places = new Map<string, string>();
-      const dumps: MemberDump[] = [];
-      for (const { shard, node, stats } of replies) {
-        if (stats === undefined || stats.viewPosition !== stats.lastEntry.position) return undefined;
-        const place = `${stats.lastEntry.epoch}/${stats.lastEntry.position}`;
-        if ((places.get(shard) ?? place) !== place) return undefined;
-        places.set(shard, place);
-        dumps.push({ shard, node, applied: stats.lastEntry, contentHash: String(stats.contentHash) });
-      }
-      return dumps;
+      const { dumps, areLevel, silent } = lookAtMembers(replies);
+      return areLevel && silent.length === 0 ? dumps : undefined;
     },
     () => `all members of each shard at the same folded entry; seen ${seen}`,
     patienceMs,

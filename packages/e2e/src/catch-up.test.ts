@@ -1,6 +1,7 @@
 import type { Client } from '@edis/client';
 import { TestCluster, waitFor } from '@edis/testkit';
 import { expect, test } from 'vitest';
+import { pause } from './pause.ts';
 import { scaled } from './scale.ts';
 import { sharedHash } from './shared-hash.ts';
 
@@ -24,7 +25,10 @@ test('a read shard started while a large shard is being written catches up and s
     let stopped = false;
     let written = 0;
     const writing = (async () => {
-      for (; !stopped; written += 1) await client.put(`during-${written % 500}`, String(written), { ack: 'memory' });
+      for (; !stopped; written += 1) {
+        await client.put(`during-${written % 500}`, String(written), { ack: 'memory' });
+        await pause(2);
+      }
     })();
     const replica = await running.cluster.addReadShard('s1');
     await replica.waitFor('ready', 60_000);

@@ -141,7 +141,11 @@ describe('with --json', () => {
 
   test('mput and mget of several keys, across shards', async () => {
     const written = await edis.json('mput', 'a=1', 'b=2', 'c=3');
-    expect(written).toEqual({ code: 0, documents: [{ written: 3, shards: { s1: 2, s2: 1 }, token }] });
+    const records = ['a', 'b', 'c'].map((key) => ({ key, version: expect.any(Number), shard: aShard }));
+    expect(written).toEqual({
+      code: 0,
+      documents: [{ records, written: 3, failed: 0, shards: { s1: 2, s2: 1 }, token }],
+    });
     const { code, documents } = await edis.json('mget', 'a', 'missing', 'c', '--consistency', 'strong');
     expect(code).toBe(1);
     expect(documents).toMatchObject([

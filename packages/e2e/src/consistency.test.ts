@@ -1,4 +1,4 @@
-import type { Client } from '@edis/client';
+import type { Client, Consistency, GetOptions, ReadReply } from '@edis/client';
 import { TestCluster } from '@edis/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { scaled } from './scale.ts';
@@ -82,15 +82,62 @@ test('with lagging replicas, no session read is too old and no bounded read over
   expect(verdict.fromReplicas.bounded).toBeGreaterThan(verdict.pairs / 10);
 });
 
+/** Every read that there is, of one record and of all shards. */
+const readsOfOne: Readonly<Record<string, (options: GetOptions) => Promise<unknown>>> = {
+  get: (options) => writer.get('said-0', options),
+  'get of nothing': (options) => writer.get('unsaid', options),
+  exists: (options) => writer.exists('said-0', options),
+  'exists of nothing': (options) => writer.exists('unsaid', options),
+  ttl: (options) => writer.ttl('said-0', options),
+  'ttl of nothing': (options) => writer.ttl('unsaid', options),
+  'mget of one key': (options) => writer.mget(['said-0'], options),
+  'mget of nothing': (options) => writer.mget(['unsaid'], options),
+};
+const readsOfAll: typeof readsOfOne = {
+  mget: (options) => writer.mget([...saidKeys, 'unsaid'], options),
+  count: (options) => writer.count(options),
+  'count of a range': (options) => writer.count({ prefix: 'said-', ...options }),
+  keys: (options) => writer.keys({ prefix: 'said-', ...options }).toArray(),
+  'keys of nothing': (options) => writer.keys({ prefix: 'unsaid', ...options }).toArray(),
+  scan: (options) => writer.scan({ prefix: 'said-', ...options }).toArray(),
+  search: (options) => writer.search({ said: 'yes' }, options).toArray(),
+  'search of nothing': (options) => writer.search({ said: 'no' }, options).toArray(),
+  aggregate: (options) => writer.aggregate({ measures: { all: 'count' } }, options),
+};
+/** Enough of them for all shards. */
+const saidKeys = Array.from({ length: 40 }, (_, index) => `said-${index}`);
+
+/** What the answers say that the read is made of: shard, role and whether the answer may be stale. */
+async function answersOf(read: (options: GetOptions) => Promise<unknown>, consistency: Consistency): Promise<string[]> {
+  const answers: string[] = [];
+  const onReply = ({ shard, servedBy, stalenessMs }: ReadReply): void => {
+    answers.push(`${shard} ${servedBy.shard} ${servedBy.role} ${stalenessMs === 0 ? 'fresh' : 'stale'}`);
+  };
+  await read({ consistency, onReply });
+  return answers.sort();
+}
+
 test('every answer says who gave it and how stale it may be', async () => {
-  await writer.put('said', 'x');
+  await writer.mput(saidKeys.map((key) => ({ key, value: 'x', metadata: { said: 'yes' } })));
   await running.settled(writer);
-  const strong = await writer.get('said', { consistency: 'strong' });
+  const strong = await writer.get('said-0', { consistency: 'strong' });
   expect(strong).toMatchObject({ servedBy: { role: 'primary' }, stalenessMs: 0 });
-  const eventual = await writer.get('said', { consistency: 'eventual' });
+  const eventual = await writer.get('said-0', { consistency: 'eventual' });
   expect(eventual?.servedBy.role).toBe('replica');
   expect(eventual?.stalenessMs).toBeGreaterThan(0);
   expect(eventual?.shard).toBe(eventual?.servedBy.shard);
+  for (const [name, read] of Object.entries(readsOfOne)) {
+    const { shard } = writer.locate(name.endsWith('of nothing') ? 'unsaid' : 'said-0');
+    expect(await answersOf(read, 'strong'), name).toEqual([`${shard} ${shard} primary fresh`]);
+    expect(await answersOf(read, 'eventual'), name).toEqual([`${shard} ${shard} replica stale`]);
+  }
+  const shards = ['s1', 's2', 's3'];
+  for (const [name, read] of Object.entries(readsOfAll)) {
+    const fresh = shards.map((shard) => `${shard} ${shard} primary fresh`);
+    expect(await answersOf(read, 'strong'), name).toEqual(fresh);
+    const stale = shards.map((shard) => `${shard} ${shard} replica stale`);
+    expect(await answersOf(read, 'eventual'), name).toEqual(stale);
+  }
 });
 
 test('the token of another cluster is refused, and so is a damaged one', async () => {

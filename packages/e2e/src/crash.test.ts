@@ -1,9 +1,32 @@
+import { randomUUID } from 'node:crypto';
 import type { Client } from '@edis/client';
 import { TestCluster, waitFor } from '@edis/testkit';
-import { expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { leaderOf, wholeGroup } from './failover-load.ts';
+import { pause } from './pause.ts';
 import { sharedHash } from './shared-hash.ts';
 
 const callers = 64;
+/** Between two writes of one caller. */
+const pauseMs = 40;
+const shards = ['s1', 's2', 's3'];
+
+let running: TestCluster;
+let client: Client;
+
+beforeAll(async () => {
+  running = await TestCluster.start({ shards: shards.length, replicas: 1 });
+  client = await running.client();
+});
+
+// Whatever a test did and however it ended, the next one finds a whole cluster.
+afterEach(async () => {
+  const { cluster } = running;
+  for (const process of cluster.processes) if (!process.running) await process.start();
+  await cluster.waitReady(60_000);
+});
+
+afterAll(() => running.close());
 
 /** Writers that remember what was acknowledged; unknown outcomes are written again under the next number. */
 class Load {
@@ -12,8 +35,11 @@ class Load {
   #stopped = false;
   readonly #done: Promise<unknown>;
 
-  constructor(client: Client) {
-    this.#done = Promise.all(Array.from({ length: callers }, (_, caller) => this.#write(client, caller)));
+  constructor(writer: Client) {
+    const prefix = randomUUID();
+    this.#done = Promise.all(
+      Array.from({ length: callers }, (_, caller) => this.#write(writer, `${prefix}-${caller}`)),
+    );
   }
 
   async stop(): Promise<void> {
@@ -21,27 +47,28 @@ class Load {
     await this.#done;
   }
 
-  async #write(client: Client, caller: number): Promise<void> {
+  async #write(writer: Client, caller: string): Promise<void> {
     for (let count = 0; !this.#stopped; count += 1) {
-      const key = `caller-${caller}-${count % 50}`;
+      const key = `${caller}-${count % 50}`;
       const value = `${caller}:${count}`;
       const attempts = this.attempted.get(key) ?? new Set();
       attempts.add(value);
       this.attempted.set(key, attempts);
       try {
-        await client.put(key, value, { ack: 'disk', timeoutMs: 2000 });
+        await writer.put(key, value, { ack: 'disk', timeoutMs: 2000 });
         this.acknowledged.set(key, value);
         // What was tried before the acknowledged value can not come back.
         this.attempted.set(key, new Set([value]));
       } catch {
         // It may have been done, or may not: it stays among what was tried.
       }
+      await pause(pauseMs);
     }
   }
 }
 
 /** Every acknowledged write is there: its value, or one that was tried after it without an answer. */
-async function expectAcknowledged(client: Client, load: Load, consistency: 'strong' | 'eventual'): Promise<void> {
+async function expectAcknowledged(load: Load, consistency: 'strong' | 'eventual'): Promise<void> {
   const keys = [...load.acknowledged.keys()];
   const reads = await client.mget(keys, { consistency });
   const wrong = keys.filter((key, index) => {
@@ -51,26 +78,25 @@ async function expectAcknowledged(client: Client, load: Load, consistency: 'stro
   expect(wrong).toEqual([]);
 }
 
-async function withLoad(run: (cluster: TestCluster, load: Load, client: Client) => Promise<void>): Promise<void> {
-  const cluster = await TestCluster.start({ shards: 3, replicas: 1 });
+async function withLoad(run: (load: Load) => Promise<void>): Promise<void> {
+  for (const shard of shards) await wholeGroup(client, shard, 2);
+  const load = new Load(await running.client());
   try {
-    const client = await cluster.client();
-    const load = new Load(await cluster.client());
     await waitFor(() => load.acknowledged.size >= callers * 20, 'the load is under way');
-    await run(cluster, load, client);
-    await load.stop();
-    expect(load.acknowledged.size).toBeGreaterThan(0);
-    const replies = await cluster.settled(client);
-    expect(sharedHash(replies)).toBeInstanceOf(Map);
-    await expectAcknowledged(client, load, 'strong');
-    await expectAcknowledged(client, load, 'eventual');
+    await run(load);
   } finally {
-    await cluster.close();
+    await load.stop();
   }
+  expect(load.acknowledged.size).toBeGreaterThan(0);
+  const replies = await running.settled(client);
+  expect(sharedHash(replies)).toBeInstanceOf(Map);
+  await expectAcknowledged(load, 'strong');
+  await expectAcknowledged(load, 'eventual');
 }
 
 test('kill -9 of every process loses no acknowledged disk write', async () => {
-  await withLoad(async ({ cluster }) => {
+  await withLoad(async () => {
+    const { cluster } = running;
     for (const process of cluster.processes) process.kill('SIGKILL');
     await Promise.all(cluster.processes.map((process) => process.exited));
     for (const process of cluster.processes) await process.start();
@@ -80,8 +106,9 @@ test('kill -9 of every process loses no acknowledged disk write', async () => {
 });
 
 test('kill -9 of one write shard loses no acknowledged disk write, and it takes writes again', async () => {
-  await withLoad(async ({ cluster }, _load, client) => {
-    const victim = cluster.process('write-shard-2');
+  await withLoad(async () => {
+    const { cluster } = running;
+    const victim = cluster.process(await leaderOf(client, 's2'));
     victim.kill('SIGKILL');
     await victim.exited;
     await victim.start();
@@ -91,12 +118,25 @@ test('kill -9 of one write shard loses no acknowledged disk write, and it takes 
   });
 });
 
+/** The one that does not lead. */
+async function replicaOf(shard: string): Promise<string> {
+  const leader = await leaderOf(client, shard);
+  const replica = client
+    .topology()
+    .shards.find((each) => each.shard === shard)
+    ?.members.find(({ node }) => node !== leader);
+  if (replica === undefined) throw new Error(`${shard} has no replica`);
+  return replica.node;
+}
+
 test('kill -9 of one replica disturbs no reader, and it follows on from its last position', async () => {
-  await withLoad(async ({ cluster }, _load, client) => {
-    const victim = cluster.process('read-shard-1-1');
+  await withLoad(async (load) => {
+    const { cluster } = running;
+    const victim = cluster.process(await replicaOf('s1'));
+    const keys = [...load.acknowledged.keys()];
     victim.kill('SIGKILL');
     await victim.exited;
-    for (let read = 0; read < 200; read += 1) await client.get(`caller-${read % callers}-0`);
+    for (let read = 0; read < 200; read += 1) await client.get(keys[read % keys.length] ?? '');
     await victim.start();
     await cluster.waitReady(60_000);
     expect(victim.state).toBe('ready');
@@ -104,7 +144,8 @@ test('kill -9 of one replica disturbs no reader, and it follows on from its last
 });
 
 test('with info killed reads and writes go on, and it comes back with the same cluster', async () => {
-  await withLoad(async ({ cluster }, load, client) => {
+  await withLoad(async (load) => {
+    const { cluster } = running;
     const before = client.topology();
     const info = cluster.process('info');
     info.kill('SIGKILL');
@@ -126,9 +167,10 @@ test('with info killed reads and writes go on, and it comes back with the same c
 });
 
 test('a write shard restarted while info is down takes writes once info is back', async () => {
-  await withLoad(async ({ cluster }, _load, client) => {
+  await withLoad(async () => {
+    const { cluster } = running;
     const info = cluster.process('info');
-    const victim = cluster.process('write-shard-1');
+    const victim = cluster.process(await leaderOf(client, 's1'));
     info.kill('SIGKILL');
     victim.kill('SIGKILL');
     await Promise.all([info.exited, victim.exited]);

@@ -1,11 +1,14 @@
 import type { Client } from '@edis/client';
 import { TestCluster, waitFor } from '@edis/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { pause } from './pause.ts';
 import { sharedHash } from './shared-hash.ts';
 
 const readers = 8;
 const writers = 8;
 const keysPerWriter = 40;
+/** Between two operations of one caller. */
+const pauseMs = 10;
 
 let running: TestCluster;
 let client: Client;
@@ -52,6 +55,7 @@ class Traffic {
       } catch (caught) {
         this.writeErrors.push(String(caught));
       }
+      await pause(pauseMs);
     }
   }
 
@@ -67,6 +71,7 @@ class Traffic {
       } catch (caught) {
         this.readErrors.push(String(caught));
       }
+      await pause(pauseMs);
     }
   }
 }

@@ -7,12 +7,13 @@ import { EdisError } from '@edis/core';
 import type { TestCluster } from '@edis/testkit';
 import { waitFor } from '@edis/testkit';
 import { expect } from 'vitest';
+import { pause } from './pause.ts';
 
 const writersPerAck = 8;
 const readers = 4;
 
-/** Between two reads of one reader, and after a refusal. */
-const pauseMs = 5;
+/** Between two operations of one caller. */
+const pauseMs = 10;
 
 /** The longest time without a success. */
 class Gap {
@@ -93,8 +94,8 @@ export class FailoverLoad {
       } catch (caught) {
         if (EdisError.from(caught).code === 'no-quorum') this.refusedQuorums += 1;
         else this.errors.push(`put ${key}: ${String(caught)}`);
-        await pause();
       }
+      await pause(pauseMs);
     }
   }
 
@@ -107,15 +108,9 @@ export class FailoverLoad {
       } catch (caught) {
         this.errors.push(`get: ${String(caught)}`);
       }
-      await pause();
+      await pause(pauseMs);
     }
   }
-}
-
-function pause(): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, pauseMs);
-  });
 }
 
 /** For whoever reads the test's output. */

@@ -1,6 +1,10 @@
 import type { Client, WatchEvent } from '@edis/client';
 import { TestCluster, waitFor } from '@edis/testkit';
 import { expect, test } from 'vitest';
+import { pause } from './pause.ts';
+
+/** Between two writes of one caller. */
+const pauseMs = 5;
 
 /** What a reader of changes builds of them, and checks on the way. */
 class Mirror {
@@ -103,6 +107,7 @@ function writeOn(client: Client): { stop(): Promise<void> } {
       if (choice === 0) await client.delete(key, { ack: 'memory' });
       else if (choice === 1) await client.put(key, `short-${round}`, { ack: 'memory', ttlMs: 20 });
       else await client.put(key, `value-${round}`, { ack: 'memory' });
+      await pause(pauseMs);
     }
   };
   const running = Promise.all(Array.from({ length: 16 }, () => run()));
@@ -167,6 +172,7 @@ test('a feed leaves a member that stands still within seconds, and misses and re
     longestMs = 0;
     while (versions.length < 2 || performance.now() - stoppedMs < 4_000) {
       await write();
+      await pause(pauseMs);
       expect(performance.now() - stoppedMs, 'the feed goes on').toBeLessThan(15_000);
     }
     running.cluster.process(serving).kill('SIGCONT');

@@ -1,5 +1,6 @@
 import { TestCluster, waitFor } from '@edis/testkit';
 import { expect, test } from 'vitest';
+import { pause } from './pause.ts';
 
 test('read shards join, leave and die while clients read, and no read fails', async () => {
   const running = await TestCluster.start({ shards: 2, replicas: 1 });
@@ -23,9 +24,7 @@ test('read shards join, leave and die while clients read, and no read fails', as
           failures.push(caught);
         }
         reads += 1;
-        await new Promise<void>((resolve) => {
-          setImmediate(resolve);
-        });
+        await pause(5);
       }
     };
     const readers = Promise.all(Array.from({ length: 8 }, (_, caller) => read(caller)));

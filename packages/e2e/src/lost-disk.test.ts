@@ -1,15 +1,30 @@
-/** What is left when a process is killed that nobody follows, and when the disk of one of three members is lost. */
+/** What is left when a process is killed that nobody follows, and when the disk of one member is lost. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EdisError } from '@edis/core';
 import { TestCluster, waitFor } from '@edis/testkit';
 import { afterEach, expect, test } from 'vitest';
+import { Edis } from './edis.ts';
 import { expectNothingLost, FailoverLoad, leaderOf, wholeGroup } from './failover-load.ts';
 import { sharedHash } from './shared-hash.ts';
 
 let running: TestCluster;
+const stopped: TestCluster[] = [];
 
-afterEach(() => running.close());
+afterEach(async () => {
+  for (const each of [running, ...stopped.splice(0)]) await each.close();
+});
+
+const twoShards = { shards: 2, replicas: 1, settings: { info: ['--roll-call', '1s', '--dead-after', '1500ms'] } };
+
+/** Ends the whole cluster in order, and starts it again without what a process had. */
+async function restartWithout(name: string): Promise<void> {
+  await running.cluster.stop(15_000);
+  const { directory } = running;
+  await rm(join(directory, name), { recursive: true });
+  stopped.push(running);
+  running = await TestCluster.start({ ...twoShards, dataDirectory: directory });
+}
 
 test('kill -9 of a primary without replicas loses no acknowledged memory write', async () => {
   running = await TestCluster.start({ shards: 1, replicas: 0 });
@@ -64,4 +79,52 @@ test('a primary that loses its disk comes back as a copy of the others, and no q
   expect(load.errors).toEqual([]);
   expect(sharedHash(await running.settled(client))).toBeInstanceOf(Map);
   await expectNothingLost(running, client, load, []);
+});
+
+test('after an orderly stop the disk of a primary may be lost: its replica leads, and has every write', async () => {
+  running = await TestCluster.start(twoShards);
+  const before = await running.client();
+  await Promise.all(['s1', 's2'].map((shard) => wholeGroup(before, shard, 2)));
+  const load = new FailoverLoad(before, ['memory', 'disk', 'quorum']);
+  await load.more(200);
+  await load.stop();
+  await restartWithout('write-shard-2');
+  const client = await running.client();
+  await wholeGroup(client, 's2', 2);
+  expect(await leaderOf(client, 's2', 'write-shard-2')).toBe('read-shard-2-1');
+  const keys = [...load.acknowledged.keys()];
+  const found = await client.mget(keys, { consistency: 'strong' });
+  expect(keys.filter((_, index) => found[index] === undefined)).toEqual([]);
+  expect(sharedHash(await running.settled(client))).toBeInstanceOf(Map);
+});
+
+test('a copy that does not count is served, and takes the place of a lost disk when a person says so', async () => {
+  running = await TestCluster.start(twoShards);
+  const before = await running.client();
+  await wholeGroup(before, 's2', 2);
+  const keys = Array.from({ length: 100 }, (_, index) => `kept-${index}`);
+  await before.mput(keys.map((key) => ({ key, value: 'v' })));
+  await running.settled(before);
+  const replica = running.cluster.process('read-shard-2-1');
+  replica.kill('SIGTERM');
+  await replica.exited;
+  await wholeGroup(before, 's2', 1);
+  await restartWithout('write-shard-2');
+  const emptied = running.cluster.process('write-shard-2');
+  expect(emptied.appeal).toContain("'edis promote --unsafe s2' takes the copy of read-shard-2-1");
+  const client = await running.client();
+  const present = async (consistency: 'eventual' | 'strong'): Promise<number> => {
+    const found = await client.mget(keys, { consistency });
+    return found.filter((record) => record !== undefined).length;
+  };
+  expect(await present('eventual')).toBe(keys.length);
+  const edis = new Edis(running.cluster.info);
+  expect(await edis.json('promote', 's2', '--unsafe', '--yes', '--timeout', '20s')).toMatchObject({
+    code: 0,
+    documents: [{ shard: 's2', primary: 'read-shard-2-1', formerPrimary: 'write-shard-2' }],
+  });
+  await emptied.waitFor('ready', 30_000);
+  await wholeGroup(client, 's2', 2);
+  expect(await present('strong')).toBe(keys.length);
+  expect(emptied.appeal).toBeUndefined();
 });
