@@ -3,7 +3,9 @@ import { UserService } from './user-service.ts';
 
 /** Uses everything that the service can do, and tells what came of it. Removes the users that it made. */
 export async function tour(client: Client, print: (line: string) => void): Promise<void> {
-  const service = await UserService.open(client);
+  // Two users of one millisecond would both be the newest.
+  let nowMs = Date.now();
+  const service = await UserService.open(client, () => nowMs++);
   const ada = await service.create({ name: 'Ada', email: 'Ada@example.org', age: 36, tier: 'pro' });
   const grace = await service.create({ name: 'Grace', email: 'grace@example.org', age: 85, tier: 'free' });
   const alan = await service.create({ name: 'Alan', email: 'alan@example.org', age: 41, tier: 'free' });

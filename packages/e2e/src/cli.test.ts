@@ -101,6 +101,12 @@ describe('with --json', () => {
   test('put, get, exists and delete of one key', async () => {
     const put = await edis.json('put', 'user:1', 'ada', '--meta', 'team=core', '--meta', 'site=ams');
     expect(put).toEqual({ code: 0, documents: [{ key: 'user:1', version, shard: aShard, token }] });
+    const answer = {
+      shard: aShard,
+      token,
+      servedBy: { node: expect.any(String), role: expect.stringMatching(/^(primary|replica)$/), shard: aShard },
+      stalenessMs: expect.any(Number),
+    };
     const [written] = put.documents;
     const after = String(fieldOf(written, 'token'));
     const get = await edis.json('get', 'user:1', '--after', after);
@@ -110,23 +116,22 @@ describe('with --json', () => {
         {
           key: 'user:1',
           version: fieldOf(written, 'version'),
-          shard: fieldOf(written, 'shard'),
           value: 'ada',
           metadata: { team: 'core', site: 'ams' },
           expiresAtMs: null,
-          token,
-          servedBy: { node: expect.any(String), role: expect.stringMatching(/^(primary|replica)$/), shard: aShard },
-          stalenessMs: expect.any(Number),
+          ...answer,
+          shard: fieldOf(written, 'shard'),
         },
       ],
     });
-    expect(await edis.json('exists', 'user:1')).toEqual({ code: 0, documents: [{ key: 'user:1', exists: true }] });
+    const exists = await edis.json('exists', 'user:1');
+    expect(exists).toEqual({ code: 0, documents: [{ key: 'user:1', exists: true, ...answer }] });
     expect(await edis.json('delete', 'user:1')).toEqual({
       code: 0,
       documents: [{ key: 'user:1', existed: true, version, shard: aShard, token }],
     });
     const gone = await edis.json('get', 'user:1', '--consistency', 'strong');
-    expect(gone).toEqual({ code: 1, documents: [{ key: 'user:1', value: null }] });
+    expect(gone).toEqual({ code: 1, documents: [{ key: 'user:1', value: null, ...answer }] });
   });
 
   test('a condition that does not hold says which version is there', async () => {
