@@ -1,8 +1,11 @@
 import type { BeaconRequest, BeaconResponse, Timers } from '@edis/core';
 import type { MessageStream, NodeChannel } from '@edis/rpc';
 
-/** How often a primary asks for its lease; half of it is the age of what a follower knows on average. */
-const beaconMs = 250;
+/**
+ * How often a primary asks for its lease. A follower's stamp comes back with the next beacon, so that it takes itself
+ * for up to twice as old as this: with 250 ms half of the reads within 400 ms went to the primary.
+ */
+const beaconMs = 100;
 
 /** At least: a short lease must not end between two beacons, nor may a member seem silent. */
 const beaconsPerLease = 8;
