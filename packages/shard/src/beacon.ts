@@ -5,13 +5,14 @@ import type { MessageStream, NodeChannel } from '@edis/rpc';
  * How often a primary asks for its lease. A follower's stamp comes back with the next beacon, so that it takes itself
  * for up to twice as old as this: with 250 ms half of the reads within 400 ms went to the primary.
  */
-const beaconMs = 100;
+const beaconMs = 125;
 
 /** At least: a short lease must not end between two beacons, nor may a member seem silent. */
 const beaconsPerLease = 8;
 
 /** Without a beacon for that long the primary counts as lost: a stopped process keeps its connections open. */
 const silentAfterMs = 3000;
+const silenceCheckMs = 250;
 
 /** What the primary puts into its beacons as of now; undefined: it acts no more. */
 export interface BeaconContent {
@@ -135,7 +136,7 @@ export class BeaconAnswerer {
         if (!this.#closed) parts.onSilent();
       },
     });
-    this.#cancelTimer = parts.timers.every(beaconMs, () => {
+    this.#cancelTimer = parts.timers.every(silenceCheckMs, () => {
       if (monotonicMs() - this.#heardMs > silentAfterMs) parts.onSilent();
     });
     this.#stream.send({ shard, store, stampMs: this.#stamp(parts), granted: 0 });
