@@ -101,20 +101,11 @@ interface MethodShape {
 }
 
 export function method<Request, Response>(
-  shape: MethodShape,
+  { path, requestStream, responseStream }: MethodShape,
   request: MessageCodec<Request>,
   response: MessageCodec<Response>,
 ): Method<Request, Response> {
-  return { definition: bytesDefinition(shape), request, response };
-}
-
-/** A method of which grpc-js sees bytes. */
-export function bytesDefinition({
-  path,
-  requestStream,
-  responseStream,
-}: MethodShape): MethodDefinition<Buffer, Buffer> {
-  return {
+  const definition = {
     path,
     requestStream,
     responseStream,
@@ -123,6 +114,7 @@ export function bytesDefinition({
     responseSerialize: asIs,
     responseDeserialize: asIs,
   };
+  return { definition, request, response };
 }
 
 const healthCheckShape: MethodShape = {

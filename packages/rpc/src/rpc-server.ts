@@ -78,13 +78,13 @@ export class RpcServer {
   constructor(options: RpcServerOptions) {
     this.#options = options;
     this.#services = this.#addServices();
-    addReflection(this.#grpc);
   }
 
   /** Listens. The health status stays NOT_SERVING until `setServing(true)`. */
   async start(): Promise<{ port: number; address: string }> {
     const wanted = parseListenAddress(this.#options.listen);
     const { HealthImplementation } = await import('grpc-health-check');
+    await addReflection(this.#grpc);
     if (this.#closing !== undefined) throw new EdisError('closed', 'the server was closed while it started');
     this.#health = new HealthImplementation();
     this.#health.addToServer(this.#grpc);

@@ -243,7 +243,8 @@ describe('installing a snapshot', () => {
     target.setVisible(10);
     await target.flush();
     await expect.poll(() => target.firstPosition, { interval: 1 }).toBeGreaterThan(5);
-    const [missingEntries, written] = [target.firstPosition - 1 - 2, new Array<Receipt>()];
+    const missingEntries = target.firstPosition - 1 - 2;
+    const written: Receipt[] = [];
     target.receipts.onWritten((receipt) => written.push(receipt));
     const snapshot = await sender.openSnapshot();
     const installing = await target.beginInstall(snapshot.start, 2);
