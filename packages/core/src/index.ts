@@ -175,11 +175,11 @@ export { networkOf, pickEndpoint, Router, shardOfSlot } from './routing.ts';
 export type { EqualsPredicate, OrderingPredicate, SearchPlan } from './search-plan.ts';
 export { orderingPredicate, planSearch, predicateFilter, wantsProbe } from './search-plan.ts';
 export type { SessionToken } from './session-token.ts';
-export { decodeSessionToken, encodeSessionToken, mergeSessionTokens, sessionTokenCovers } from './session-token.ts';
+export { decodeSessionToken, encodeSessionToken } from './session-token.ts';
 export { crc16, slotOf } from './slot.ts';
 export { Staleness } from './staleness.ts';
 export type { Timers } from './timers.ts';
-export { HybridClock, logicalSteps, msOfTimestamp, timestampEpochMs, timestampOfMs } from './timestamp.ts';
+export { HybridClock, logicalSteps, timestampEpochMs, timestampOfMs } from './timestamp.ts';
 export type {
   ClusterId,
   Endpoint,

@@ -1,12 +1,6 @@
 import { expect, test } from 'vitest';
 import { EdisError } from './error.ts';
-import {
-  decodeSessionToken,
-  encodeSessionToken,
-  mergeSessionTokens,
-  type SessionToken,
-  sessionTokenCovers,
-} from './session-token.ts';
+import { decodeSessionToken, encodeSessionToken, type SessionToken } from './session-token.ts';
 
 const cluster = 'c-4f1d';
 
@@ -35,17 +29,6 @@ test('a token reads back as it was', () => {
     expect(text).toMatch(/^[A-Za-z0-9_-]+$/);
     expect(decodeSessionToken(text, cluster)).toEqual(original);
   }
-});
-
-test('the highest position of each shard wins, epoch before position', () => {
-  const merged = mergeSessionTokens(token({ s1: [2, 5], s2: [1, 9] }), token({ s1: [1, 99], s2: [1, 10], s3: [1, 1] }));
-  expect(merged).toEqual(token({ s1: [2, 5], s2: [1, 10], s3: [1, 1] }));
-});
-
-test('a token covers what is not newer than it', () => {
-  expect(sessionTokenCovers(token({ s1: [2, 5] }), token({ s1: [1, 9] }))).toBe(true);
-  expect(sessionTokenCovers(token({ s1: [2, 5] }), token({ s1: [2, 6] }))).toBe(false);
-  expect(sessionTokenCovers(token({ s1: [2, 5] }), token({ s2: [1, 1] }))).toBe(false);
 });
 
 test('a token of another cluster is refused and named', () => {

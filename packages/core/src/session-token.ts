@@ -10,7 +10,6 @@
 import { decodeBase64Url, encodeBase64Url } from './base64-url.ts';
 import { EdisError } from './error.ts';
 import type { Position } from './operation.ts';
-import { comparePositions } from './read-decision.ts';
 import { crc16 } from './slot.ts';
 import type { ClusterId, ShardId } from './topology.ts';
 
@@ -25,26 +24,6 @@ const fieldsPerShard = 3;
 
 /** Longer texts are refused unread: about 500 shards with names and numbers of the longest kind. */
 const maxTokenLength = 64 * 1024;
-
-/** What both have seen. They must be of one cluster. */
-export function mergeSessionTokens(left: SessionToken, right: SessionToken): SessionToken {
-  const positions = new Map(left.positions);
-  for (const [shard, position] of right.positions) {
-    const known = positions.get(shard);
-    if (known === undefined || comparePositions(position, known) > 0) positions.set(shard, position);
-  }
-  return { cluster: left.cluster, positions };
-}
-
-/** Whether `left` has seen all that `right` has seen. */
-export function sessionTokenCovers(left: SessionToken, right: SessionToken): boolean {
-  if (left.cluster !== right.cluster) return false;
-  for (const [shard, position] of right.positions) {
-    const known = left.positions.get(shard);
-    if (known === undefined || comparePositions(known, position) < 0) return false;
-  }
-  return true;
-}
 
 export function encodeSessionToken(token: SessionToken): string {
   const fields = [layoutVersion, token.cluster];

@@ -1,11 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { HybridClock, logicalSteps, msOfTimestamp, timestampEpochMs, timestampOfMs } from './timestamp.ts';
+import { HybridClock, logicalSteps, timestampEpochMs, timestampOfMs } from './timestamp.ts';
 
 const nowMs = timestampEpochMs + 1_000_000;
 
+/** The millisecond that a timestamp lies in. */
+const msOf = (timestamp: number) => Math.floor(timestamp / logicalSteps) + timestampEpochMs;
+
 test('a timestamp lies in the millisecond that it was taken in', () => {
-  expect(msOfTimestamp(new HybridClock(0).take(1, nowMs))).toBe(nowMs);
+  expect(msOf(new HybridClock(0).take(1, nowMs))).toBe(nowMs);
 });
 
 test('timestamps rise even when the wall clock is stepped back', () => {
@@ -25,7 +28,7 @@ test('a clock continues above what it inherits', () => {
 test('a timestamp is a safe integer until 2093, and no wall clock takes it near that', () => {
   const last = Date.UTC(2090, 0);
   for (const wallMs of [last, last + 1, Date.UTC(2200, 0), 8.64e15, Number.POSITIVE_INFINITY]) {
-    expect(msOfTimestamp(new HybridClock(0).take(1, wallMs))).toBe(last);
+    expect(msOf(new HybridClock(0).take(1, wallMs))).toBe(last);
   }
   expect(Number.isSafeInteger((Date.UTC(2093, 0) - timestampEpochMs + 1) * logicalSteps)).toBe(true);
 });

@@ -29,11 +29,6 @@ export function timestampOfMs(unixMs: number): number {
   return Math.max(0, Math.min(unixMs, lastBelievedMs) - timestampEpochMs) * logicalSteps;
 }
 
-/** The millisecond since the Unix epoch that a timestamp lies in. */
-export function msOfTimestamp(timestamp: number): number {
-  return Math.floor(timestamp / logicalSteps) + timestampEpochMs;
-}
-
 export class HybridClock {
   #last: number;
   /** The wall clock's time when it was last asked. */

@@ -5,10 +5,11 @@
  * another role and a newer format are refused as 'data-directory', a damaged row as 'damaged', a failing disk as
  * 'disk'.
  */
-import { access, mkdir } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ClusterState } from '@edis/core';
 import { EdisError } from '@edis/core';
+import { makeDataDirectory } from '@edis/process';
 import { ClassicLevel } from 'classic-level';
 import { changedRows, stateOfRows } from './state-row.ts';
 import { LocalStore } from './store.ts';
@@ -26,14 +27,7 @@ export class EmbeddedStore extends LocalStore {
 
   /** @param fencing at least that number, from now on */
   static async open(directory: string, fencing = 0): Promise<EmbeddedStore> {
-    try {
-      await mkdir(directory, { recursive: true });
-    } catch (caught) {
-      const { message } = EdisError.from(caught);
-      throw new EdisError('data-directory', `cannot make the data directory ${directory}: ${message}`, {
-        cause: caught,
-      });
-    }
+    await makeDataDirectory(directory);
     if (await exists(join(directory, memberFile))) {
       const message = `the data directory ${directory} belongs to a shard; give info one of its own with --data`;
       throw new EdisError('data-directory', message);

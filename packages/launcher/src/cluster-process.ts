@@ -5,7 +5,7 @@
  * launcher holds (`--exit-with-stdin`); closing it is also how the launcher ends a whole cluster. It stays in the
  * launcher's process group, so a terminal's Ctrl-C reaches it, and it ignores that: the launcher orders to drain.
  * A restart uses the same data and the same port.
- * Assumes: the binary logs JSON lines on stdout, with `event` `listening` and `ready` (docs/operations.md).
+ * Assumes: the binary logs JSON lines on stdout, with `event` `listening` and `ready`, as every role does.
  * Shaped by: tests that died and left a cluster behind, which then held the ports of the next run.
  */
 
@@ -51,7 +51,7 @@ type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 /** Lines that are kept for error texts. */
 const maxKeptLines = 50;
 
-/** Exit codes of the binaries (docs/operations.md), as what they mean to who started them. */
+/** Exit codes of the binaries (docs/cli.md), as what they mean to who started them. */
 const errorCodeByExitCode: ReadonlyMap<number, ErrorCode> = new Map([
   [2, 'usage'],
   [3, 'unreachable'],

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EdisError } from '@edis/core';
 
@@ -43,7 +43,6 @@ export function readClusterRecord(dataDirectory: string): ClusterRecord | undefi
 export function writeClusterRecord(dataDirectory: string, shards: number): void {
   const record: ClusterRecord = { formatVersion: 1, shards };
   const path = join(dataDirectory, fileName);
-  mkdirSync(dataDirectory, { recursive: true });
   writeFileSync(`${path}.new`, `${JSON.stringify(record)}\n`);
   renameSync(`${path}.new`, path);
 }

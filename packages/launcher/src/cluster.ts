@@ -7,6 +7,7 @@
  */
 import { join } from 'node:path';
 import { EdisError } from '@edis/core';
+import { makeDataDirectory } from '@edis/process';
 import type { Binaries } from './binary.ts';
 import { locateBinaries } from './binary.ts';
 import type { ClusterProcessOptions, ProcessRole } from './cluster-process.ts';
@@ -117,7 +118,8 @@ export class Cluster {
 
   /** Starts info and waits until it listens, then starts the write shards; replicas follow their write shard. */
   async start(): Promise<void> {
-    const { shards, replicas, settings } = this.#options;
+    const { dataDirectory, shards, replicas, settings } = this.#options;
+    if (dataDirectory !== undefined) await makeDataDirectory(dataDirectory);
     await this.#info.start();
     await this.#info.waitFor('listening', this.#options.infoStartMs ?? defaultInfoStartMs);
     const writeShards = count(shards).map((n) =>

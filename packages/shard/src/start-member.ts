@@ -2,7 +2,7 @@ import { randomInt, randomUUID } from 'node:crypto';
 import type { NodeRole } from '@edis/core';
 import { EdisError } from '@edis/core';
 import type { Logger, RunningRole } from '@edis/process';
-import { hostIdentity, makeNodeName, realTimers } from '@edis/process';
+import { hostIdentity, makeDataDirectory, makeNodeName, realTimers } from '@edis/process';
 import { grpcNetwork } from '@edis/rpc';
 import type { StoreEnvironment } from '@edis/store';
 import { diskEnvironment, ephemeralEnvironment, ephemeralStoreSettings, Store } from '@edis/store';
@@ -62,7 +62,7 @@ export async function startMember(
   return member;
 }
 
-function openStore(config: MemberConfig, memory: StoreEnvironment = ephemeralEnvironment()): Promise<Store> {
+async function openStore(config: MemberConfig, memory: StoreEnvironment = ephemeralEnvironment()): Promise<Store> {
   const { data, ephemeral, shard, cacheBytes, memorySyncMs } = config;
   const expected = shard === undefined ? {} : { expected: { shard } };
   const common = {
@@ -83,6 +83,7 @@ function openStore(config: MemberConfig, memory: StoreEnvironment = ephemeralEnv
       retentionBytesMax: Math.min(retentionBytesMax, config.retentionMaxBytes),
     });
   }
+  await makeDataDirectory(data);
   return Store.open({
     directory: data,
     environment: diskEnvironment(),
