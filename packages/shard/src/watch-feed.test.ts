@@ -231,6 +231,32 @@ describe('a snapshot of a feed', () => {
     expect(stream.texts.at(-1)).toBe('put p4 4000000');
   });
 
+  test('says each second that it goes on, however long its records are waited for', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    const bed = await Bed.open();
+    bed.write(putOf('a', '1'));
+    let applied = (): void => {};
+    const { store } = bed;
+    const openView = store.openView.bind(store);
+    vi.spyOn(store, 'openView').mockImplementation(async (position) => {
+      await new Promise<void>((resolve) => {
+        applied = resolve;
+      });
+      return openView(position);
+    });
+    const stream = bed.watch({ kind: 'start' });
+    await vi.waitUntil(() => stream.kinds.includes('snapshot-begin'));
+    vi.advanceTimersByTime(2 * 1000);
+    const nothing = { kind: 'changes', changes: [], position: undefined, bytes: 0 };
+    expect(stream.heard.slice(1)).toEqual([nothing, nothing]);
+    applied();
+    await vi.waitUntil(() => stream.kinds.includes('snapshot-end'));
+    expect(stream.texts).toEqual(['snapshot a 1000000']);
+  });
+
   test('comes by itself, with its cause, when the log no longer reaches back or has lost the position', async () => {
     const bed = await Bed.open({ segmentBytes: 100, retentionBytes: 0, retentionBytesMax: 0 });
     bed.store.setRetention({ oldestFollowerPosition: 1000, oldestLosablePosition: 1000 });

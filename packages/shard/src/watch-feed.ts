@@ -60,6 +60,7 @@ export class WatchFeed {
   #place: Position = { epoch: 0, position: 0 };
   #told: Position | undefined;
   #tellDue = false;
+  #inSnapshot = false;
 
   constructor(stream: WatchStream, parts: WatchFeedParts) {
     this.#stream = stream;
@@ -91,6 +92,8 @@ export class WatchFeed {
   /** Tells the reader that the feed goes on, and where it stands. */
   tellPosition(): void {
     this.#tellDue = true;
+    // On a busy disk the view and its pages may be waited for longer than a reader waits for a sign of life.
+    if (this.#inSnapshot) this.#tell(undefined);
     this.#wake?.();
   }
 
@@ -250,6 +253,7 @@ export class WatchFeed {
     const { store, node, wallMs } = this.#parts;
     const { keyspace, prefix } = this.#scope;
     this.#send({ kind: 'snapshot-begin', cause, node });
+    this.#inSnapshot = true;
     const view = await store.openView(store.visiblePosition);
     try {
       for await (const page of view.records(keyspace, prefix, endOfPrefix(prefix))) {
@@ -265,6 +269,7 @@ export class WatchFeed {
       this.#told = view.position;
       this.#send({ kind: 'snapshot-end', position: view.position });
     } finally {
+      this.#inSnapshot = false;
       await view.close();
     }
     return !this.#over;

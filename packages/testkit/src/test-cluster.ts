@@ -24,7 +24,7 @@ export class TestCluster {
 
   static async start(options: Partial<ClusterOptions> & { shards: number; replicas: number }): Promise<TestCluster> {
     const directory = await mkdtemp(join(tmpdir(), 'edis-test-'));
-    const cluster = await startCluster({ infoPort: 0, dataDirectory: directory, ...options });
+    const cluster = await startCluster({ infoPort: 0, dataDirectory: directory, infoStartMs: readyMs, ...options });
     const test = new TestCluster(cluster, directory);
     try {
       await cluster.waitReady(readyMs);
