@@ -6,8 +6,8 @@ import type { SectionContext, SectionResult } from './section-context.ts';
 import { load } from './section-context.ts';
 import type { Measurement } from './work.ts';
 
-/** Of the rates that count as reached: timers and the last answers take their part of a round. */
-const reachedShare = 0.97;
+/** Of what is wanted, because timers and the last answers take their part of a round. */
+const pacedShare = 1.04;
 
 interface FeedRound {
   readonly written: Measurement;
@@ -23,7 +23,12 @@ export async function measureFeed(context: SectionContext): Promise<SectionResul
   await load(context, writer, keys);
   const run = async (durationMs: number): Promise<FeedRound> => {
     await watcher.run({ kind: 'feed', act: 'begin' });
-    const written = await writer.run({ kind: 'paced', ratePerSecond: feedWritesPerSecond, keys, durationMs });
+    const written = await writer.run({
+      kind: 'paced',
+      ratePerSecond: feedWritesPerSecond * pacedShare,
+      keys,
+      durationMs,
+    });
     await writer.run({ kind: 'feed', act: 'mark' });
     const seen = await watcher.run({ kind: 'feed', act: 'end' });
     if (seen.operations !== written.operations) {
@@ -43,7 +48,7 @@ export async function measureFeed(context: SectionContext): Promise<SectionResul
     );
   }
   const median = (figure: (round: FeedRound) => number): number => medianValue(rounds.map(figure));
-  const reached = { kind: 'at least', limit: feedWritesPerSecond * reachedShare } as const;
+  const reached = { kind: 'at least', limit: feedWritesPerSecond } as const;
   return {
     rows: [],
     gauges: [

@@ -51,6 +51,9 @@ export const scanRecordsPerSecondMin = 150_000;
 /** A search of which 100 records are the result, asked of the shard itself; the median. */
 export const searchMsMax = 5;
 
+/** A put among 99 of 100 is not kept longer than this while very many records expire: nobody takes it for an outage. */
+export const expiringPutMsMax = 250;
+
 /** A feed keeps up with that many writes per second, and brings 99 of 100 within that time of their put. */
 export const feedWritesPerSecond = 50_000;
 export const feedLagMsMax = 100;

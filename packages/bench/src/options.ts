@@ -14,6 +14,7 @@ export const sectionNames = [
   'feed',
   'ycsb',
   'overload',
+  'expiry',
   'testing',
 ] as const;
 /** Only beside another build. */
@@ -30,6 +31,8 @@ export interface BenchOptions {
   readonly smallKeys: number;
   readonly largeKeys: number;
   readonly scannedKeys: number;
+  /** Those that expire at one moment. */
+  readonly expiringKeys: number;
   readonly callers: readonly number[];
   /** Of a primary by kill -9, and by hand-over. */
   readonly kills: number;
@@ -109,6 +112,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
     smallKeys: quick ? 3000 : 30_000,
     largeKeys: quick ? 100_000 : 1_000_000,
     scannedKeys: quick ? 30_000 : 300_000,
+    expiringKeys: quick ? 20_000 : 200_000,
     callers: values.callers.split(',').map((text) => integerOf(text, 'callers')),
     kills: quick ? 2 : 30,
     handOvers: quick ? 2 : 10,

@@ -2,6 +2,7 @@ import { unreachable } from '@edis/core';
 import type { Cluster } from '@edis/launcher';
 import { measureAgainst } from './against-section.ts';
 import { measureBulk, measureMixes } from './cluster-section.ts';
+import { measureExpiry } from './expiry-section.ts';
 import { measureFailover } from './failover-section.ts';
 import { measureFeed } from './feed-section.ts';
 import { firstSyncMsMax, residentBytesMax } from './floor.ts';
@@ -149,6 +150,8 @@ export async function runSection(name: SectionName, context: SectionContext): Pr
       return measureFeed(context);
     case 'overload':
       return measureOverload(context);
+    case 'expiry':
+      return measureExpiry(context);
     case 'testing':
       return measureTesting(context);
   }
