@@ -57,7 +57,7 @@ export class ManualTimers implements Timers {
 }
 
 /** One side of a stream; the test is the other. */
-class ScriptedStream<Out, In> implements MessageStream<Out, In> {
+export class ScriptedStream<Out, In> implements MessageStream<Out, In> {
   readonly peer = 'test';
   readonly sent: Out[] = [];
   closed = false;

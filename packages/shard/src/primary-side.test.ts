@@ -1,8 +1,8 @@
-import type { Outcome } from '@edis/core';
+import type { Outcome, SnapshotRequest, SnapshotResponse } from '@edis/core';
 import { realTimers } from '@edis/process';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { GroupBedOptions } from './group-fixture.ts';
-import { GroupBed, leaseMs } from './group-fixture.ts';
+import { GroupBed, leaseMs, ScriptedStream } from './group-fixture.ts';
 import { get, put, RecordingSink, turns } from './primary-fixture.ts';
 import { Reader } from './reader.ts';
 
@@ -322,5 +322,27 @@ describe('members', () => {
     expect(outcomes(bed, unsafe)).toEqual([undefined]);
     bed.primary.side.onProposalRefused(1);
     expect(outcomes(bed, unsafe)).toEqual(['put']);
+  });
+});
+
+describe('the snapshots of a primary', () => {
+  const ask = ({ primary }: GroupBed): ScriptedStream<SnapshotResponse, SnapshotRequest> => {
+    const stream = new ScriptedStream<SnapshotResponse, SnapshotRequest>();
+    primary.side.snapshot(stream);
+    return stream;
+  };
+
+  test('are two at a time; a follower that stands still gives its place up after a minute', async () => {
+    const bed = await open('f1');
+    await bed.primary.settle(put('a', '1'));
+    const [first, second, third] = [ask(bed), ask(bed), ask(bed)];
+    expect([first.closed, second.closed, third.closed]).toEqual([false, false, true]);
+    second.hear({ kind: 'open', cluster: 'cluster-1', shard: 's1', store: 'f2' });
+    await turns();
+    await vi.waitFor(() => expect(second.sent).toMatchObject([{ kind: 'start', recordCount: 1 }]));
+    bed.timers.pass(59_999);
+    expect([first.closed, second.closed]).toEqual([false, false]);
+    bed.timers.pass(1);
+    expect([first.closed, second.closed, ask(bed).closed]).toEqual([true, true, false]);
   });
 });

@@ -329,9 +329,10 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
       return;
     }
     this.#snapshots += 1;
-    const { store, cluster, shard, logger } = this.#parts;
+    const { store, timers, cluster, shard, logger } = this.#parts;
     new SnapshotSender(stream, {
       store,
+      timers,
       cluster,
       shard,
       // Also before it is active: its opening entry may need the one that asks.

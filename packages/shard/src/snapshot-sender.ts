@@ -1,10 +1,17 @@
-import type { ClusterId, SnapshotRequest, SnapshotResponse } from '@edis/core';
+import type { ClusterId, SnapshotRequest, SnapshotResponse, Timers } from '@edis/core';
 import { EdisError } from '@edis/core';
 import type { MessageStream } from '@edis/rpc';
 import type { SnapshotSource, Store } from '@edis/store';
 
+/**
+ * A follower that asks for nothing for so long stands still, and others may be waiting for its place. Twice what a
+ * follower waits for a page.
+ */
+const silenceMs = 60_000;
+
 export interface SnapshotSenderParts {
   readonly store: Store;
+  readonly timers: Timers;
   readonly cluster: () => ClusterId;
   readonly shard: () => string;
   readonly active: () => boolean;
@@ -16,7 +23,7 @@ export interface SnapshotSenderParts {
  * Sends one snapshot of the view to a follower, page by page, as the follower grants them.
  *
  * Guarantees one point in time and, at any moment, at most one page in memory beyond what was granted. The log behind
- * the snapshot stays until the stream ends.
+ * the snapshot stays until the stream ends, and that ends when the follower stands still.
  */
 export class SnapshotSender {
   readonly #stream: MessageStream<SnapshotResponse, SnapshotRequest>;
@@ -25,6 +32,7 @@ export class SnapshotSender {
   #granted = 0;
   #blocked = false;
   #wake: (() => void) | undefined;
+  #endPatience: () => void = () => {};
 
   constructor(stream: MessageStream<SnapshotResponse, SnapshotRequest>, parts: SnapshotSenderParts) {
     this.#stream = stream;
@@ -36,10 +44,12 @@ export class SnapshotSender {
         this.#wake?.();
       },
       onClose: () => {
+        this.#endPatience();
         this.#wake?.();
         parts.onClosed();
       },
     });
+    this.#bePatient();
   }
 
   #onRequest(request: SnapshotRequest): void {
@@ -54,6 +64,7 @@ export class SnapshotSender {
       return;
     }
     this.#opened = true;
+    this.#endPatience();
     this.#run().catch((caught: unknown) => {
       const error = EdisError.from(caught);
       this.#parts.onError(error);
@@ -85,12 +96,20 @@ export class SnapshotSender {
     stream.end();
   }
 
+  #bePatient(): void {
+    this.#endPatience = this.#parts.timers.after(silenceMs, () => {
+      this.#stream.cancel(new EdisError('deadline', `the follower asked for no page for ${silenceMs} ms`));
+    });
+  }
+
   /** Resolves when a page is granted and the stream takes it, or the stream is closed. */
   async #room(): Promise<void> {
     while (!this.#stream.closed && (this.#granted === 0 || this.#blocked)) {
+      this.#bePatient();
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
+      this.#endPatience();
       this.#wake = undefined;
     }
   }
