@@ -5,8 +5,8 @@ import { EdisError } from '@edis/core';
 /**
  * Makes a data directory and those above it. EdisError 'data-directory' when that is not possible.
  *
- * One level at a time: Node's own recursive mkdir never ends below a directory that takes no new ones and says that they
- * do not exist, as Linux's /proc does (seen with Node 20.20).
+ * One level at a time: Node's own recursive mkdir never ends below a directory that takes no new ones and says that
+ * they do not exist, as Linux's /proc does (seen with Node 20.20).
  */
 export async function makeDataDirectory(path: string): Promise<void> {
   try {
