@@ -1,9 +1,10 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { EdisError } from '@edis/core';
 
 /**
- * Makes a data directory and those above it. EdisError 'data-directory' when that is not possible.
+ * Makes a data directory and those above it. EdisError 'data-directory' when that is not possible. Their names outlive
+ * a power loss when it returns, as what is written below them has to.
  *
  * One level at a time: Node's own recursive mkdir never ends below a directory that takes no new ones and says that
  * they do not exist, as Linux's /proc does (seen with Node 20.20).
@@ -18,16 +19,18 @@ export async function makeDataDirectory(path: string): Promise<void> {
 }
 
 async function makeLevels(path: string): Promise<void> {
-  if (await makeOne(path)) return;
   const parent = dirname(path);
+  if (await makeOne(path)) return;
   if (parent !== path) await makeLevels(parent);
   await mkdir(path);
+  await syncDirectory(parent);
 }
 
 /** Whether it is there now; false when the directory above it is missing. */
 async function makeOne(path: string): Promise<boolean> {
   try {
     await mkdir(path);
+    await syncDirectory(dirname(path));
     return true;
   } catch (caught) {
     const code = caught instanceof Error && 'code' in caught ? caught.code : undefined;
@@ -35,5 +38,14 @@ async function makeOne(path: string): Promise<boolean> {
     if (code === 'EEXIST') return true;
     if (code === 'ENOENT') return false;
     throw caught;
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }

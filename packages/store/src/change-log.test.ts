@@ -1,7 +1,9 @@
 import type { EdisError } from '@edis/core';
 import { describe, expect, test } from 'vitest';
 import { ChangeLog } from './change-log.ts';
+import type { Disk } from './disk.ts';
 import { encodeEntry } from './entry-codec.ts';
+import { numbersFrom } from './fake-world.ts';
 import { frameHeaderBytes } from './frame.ts';
 import { MemoryDisk } from './memory-disk.ts';
 import { entryOf, putOf } from './sample-entries.ts';
@@ -13,7 +15,7 @@ interface Opened {
   readonly failed: EdisError[];
 }
 
-async function open(disk: MemoryDisk, viewPosition = 0, segmentBytes = 1000): Promise<Opened> {
+async function open(disk: Disk, viewPosition = 0, segmentBytes = 1000): Promise<Opened> {
   const visited: number[] = [];
   const synced: number[] = [];
   const failed: EdisError[] = [];
@@ -48,6 +50,60 @@ async function sync(opened: Opened): Promise<void> {
 }
 
 const segments = (disk: MemoryDisk): string[] => disk.paths().map((path) => path.replace(/^log\/0*/, ''));
+
+/** The power fails before a change of names or a sync of them: it and whatever comes after it never returns. */
+class EndingDisk implements Disk {
+  readonly #disk: MemoryDisk;
+  #left: number;
+  #onEnded: () => void = () => {};
+  /** Resolves when the power fails. */
+  readonly ended: Promise<void>;
+
+  constructor(disk: MemoryDisk, steps: number) {
+    this.#disk = disk;
+    this.#left = steps;
+    this.ended = new Promise((resolve) => {
+      this.#onEnded = resolve;
+    });
+  }
+
+  open = (path: string) => this.#disk.open(path);
+  sizeOf = (path: string) => this.#disk.sizeOf(path);
+  list = (path: string) => this.#disk.list(path);
+  makeDirectory = () => this.#disk.makeDirectory();
+  rename = (from: string, to: string) => this.#step(() => this.#disk.rename(from, to));
+  remove = (path: string) => this.#step(() => this.#disk.remove(path));
+  syncDirectory = (path: string) => this.#step(() => this.#disk.syncDirectory(path));
+
+  async #step(run: () => Promise<void>): Promise<void> {
+    this.#left -= 1;
+    if (this.#left > 0) return run();
+    this.#onEnded();
+    return new Promise(() => {});
+  }
+}
+
+/** Of a log of 30 entries in several segments: what a power loss leaves in the middle of some work on it. */
+async function interrupted(
+  work: (log: ChangeLog) => Promise<void>,
+  look: (disk: MemoryDisk) => Promise<void>,
+): Promise<void> {
+  const stepsMax = 20;
+  for (let seed = 0; seed < 200; seed++) {
+    const disk = new MemoryDisk({ random: numbersFrom(seed) });
+    const before = await open(disk);
+    // The later frames tell that the first ten entries were synced.
+    for (const count of [10, 20]) {
+      append(before.log, count);
+      await sync(before);
+    }
+    const ending = new EndingDisk(disk, 3 + (seed % stepsMax));
+    const { log } = await open(ending, 29);
+    await Promise.race([work(log), ending.ended]);
+    disk.crash(true);
+    await look(disk);
+  }
+}
 
 describe('the change log', () => {
   test('a killed process leaves all that it wrote', async () => {
@@ -186,6 +242,30 @@ describe('the change log', () => {
     expect(log.syncedPosition).toBe(25);
     disk.crash();
     expect((await open(disk)).log.lastPosition).toBe(25);
+  });
+
+  test('a cut in whose middle the power fails leaves no gap, whatever names are safe by then', async () => {
+    await interrupted(
+      (log) => log.truncateAfter(3),
+      async (disk) => {
+        const { log, visited } = await open(disk, 2);
+        expect(log.lastPosition).toBeGreaterThanOrEqual(3);
+        expect(visited).toEqual(Array.from({ length: log.lastPosition - 2 }, (_, index) => index + 3));
+      },
+    );
+  });
+
+  test('the oldest go one after the other: a power loss meanwhile leaves all that is behind the first', async () => {
+    await interrupted(
+      (log) => log.removeOldest((last) => last <= 25),
+      async (disk) => {
+        const { log } = await open(disk, 29);
+        expect(log.lastPosition).toBe(30);
+        for (let position = log.firstPosition; position <= 30; position++) {
+          expect((await log.read(position, 1))?.bodies).toHaveLength(1);
+        }
+      },
+    );
   });
 
   test('a sync that is asked for while the log is cut says nothing of what takes the place of the cut', async () => {

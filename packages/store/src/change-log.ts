@@ -276,7 +276,7 @@ export class ChangeLog {
     const { disk, directory } = this.#options;
     const kept = this.#segmentOf(position + 1) ?? this.#segments[0];
     invariant(kept !== undefined && position + 1 >= kept.firstPosition, 'the log reaches back to where it is cut');
-    // Newest first: whatever ends this process, the log is left without a gap.
+    // Newest first, each for good before the next one: whatever ends this process, the log is left without a gap.
     for (let newest = this.#segments.at(-1); newest !== undefined && newest !== kept; newest = this.#segments.at(-1)) {
       this.#segments.pop();
       await this.#discard(newest);
@@ -298,9 +298,11 @@ export class ChangeLog {
     this.#tail.clear();
   }
 
-  /** Removes the oldest segments for as long as `mayGo` says yes of their last position. */
+  /**
+   * Removes the oldest segments for as long as `mayGo` says yes of their last position. Each is gone for good before
+   * the next one goes: if the power failed between the two, a file system might bring back the older one alone.
+   */
   async removeOldest(mayGo: (lastPosition: number) => boolean): Promise<void> {
-    let removed = false;
     for (
       let oldest = this.#segments[0];
       this.#segments.length > 1 && oldest !== undefined;
@@ -310,9 +312,8 @@ export class ChangeLog {
       this.#segments.shift();
       this.#firstUnsynced--;
       await this.#discard(oldest);
-      removed = true;
+      await this.#options.disk.syncDirectory(this.#options.directory);
     }
-    if (removed) await this.#options.disk.syncDirectory(this.#options.directory);
   }
 
   async #discard(segment: Segment): Promise<void> {

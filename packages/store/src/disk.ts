@@ -31,7 +31,7 @@ export interface Disk {
   rename(from: string, to: string): Promise<void>;
   /** Removes a file, or a directory with all that it holds; nothing when it is missing. */
   remove(path: string): Promise<void>;
-  /** Makes a directory and those above it. */
+  /** Makes a directory and those above it; their names are safe when it returns. */
   makeDirectory(path: string): Promise<void>;
   /** Makes names that were added to, removed from or changed in a directory safe. */
   syncDirectory(path: string): Promise<void>;

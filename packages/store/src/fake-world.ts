@@ -12,7 +12,19 @@ import type { StoreOptions } from './store-options.ts';
 export interface FakeWorldOptions {
   /** In [0, 1): how much of an unsynced tail a torn crash leaves. */
   readonly random?: () => number;
+  /** In [0, 1): which unsynced changes of names, and which cuts, it leaves. @default `random` */
+  readonly changesRandom?: () => number;
   readonly beforeSync?: (path: string) => Promise<void>;
+}
+
+/** Numbers in [0, 1) that are the same for the same seed. */
+export function numbersFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    // The lower bits repeat themselves soon.
+    return (state >>> 8) / 2 ** 24;
+  };
 }
 
 export class FakeWorld {

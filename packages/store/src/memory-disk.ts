@@ -1,67 +1,28 @@
 import { EdisError } from '@edis/core';
 import type { Disk, DiskFile } from './disk.ts';
 import { diskError } from './disk.ts';
-
-/**
- * A disk in memory: for `--ephemeral`, and for tests one that behaves as badly as a real one may.
- *
- * Guarantees, as a real disk does: bytes and names that were synced outlive `crash`; of the rest any beginning may
- * remain (`tear`), or nothing. A sync covers what was written before it was called. After a failed sync nothing of what
- * it should have covered is safe.
- */
-class Content {
-  bytes: Buffer = Buffer.alloc(0);
-  size = 0;
-  /** Beginning of the bytes that outlives a crash … */
-  syncedSize = 0;
-  /** … as they were, when they have been cut since. */
-  syncedBytes: Buffer | undefined = undefined;
-
-  append(chunk: Uint8Array): void {
-    const needed = this.size + chunk.length;
-    if (needed > this.bytes.length) {
-      const grown = Buffer.alloc(Math.max(needed, this.bytes.length * 2, 4096));
-      this.bytes.copy(grown, 0, 0, this.size);
-      this.bytes = grown;
-    }
-    this.bytes.set(chunk, this.size);
-    this.size = needed;
-  }
-
-  truncate(size: number): void {
-    if (size < this.syncedSize && this.syncedBytes === undefined) {
-      this.syncedBytes = Buffer.from(this.bytes.subarray(0, this.syncedSize));
-    }
-    this.size = Math.min(size, this.size);
-  }
-
-  synced(size: number): void {
-    // A file that was cut below what a sync covers has no more than that to keep.
-    this.syncedSize = Math.min(size, this.size);
-    this.syncedBytes = undefined;
-  }
-
-  /** What is there after a crash that kept this many of the unsynced bytes. */
-  survivor(keepUnsynced: number): Content {
-    const next = new Content();
-    if (this.syncedBytes !== undefined) next.append(this.syncedBytes);
-    else next.append(this.bytes.subarray(0, Math.min(this.size, this.syncedSize + keepUnsynced)));
-    next.syncedSize = next.size;
-    return next;
-  }
-}
+import { MemoryContent } from './memory-content.ts';
+import { MemoryNames } from './memory-names.ts';
 
 export interface MemoryDiskOptions {
-  /** For tearing: in [0, 1). Without it nothing unsynced remains. */
+  /** For tearing: in [0, 1), how much of the unsynced bytes of a file remains. Without it nothing unsynced does. */
   readonly random?: () => number;
+  /** As `random`: which changes of names and which cuts outlive a power loss that tears. @default `random` */
+  readonly changesRandom?: () => number;
   /** Called in each sync, before it counts: a test may hold it up there. */
   readonly beforeSync?: (path: string) => Promise<void>;
 }
 
+/**
+ * A disk in memory: for `--ephemeral`, and for tests one that behaves as badly as a real one may.
+ *
+ * Guarantees, as a real disk does: bytes and names that were synced outlive `crash`. Of the rest nothing remains, or
+ * with `tear` any beginning of a file's bytes, and any of the changes of names and of the cuts. A sync covers what was
+ * done before it was called. After a failed sync nothing of what it should have covered is safe.
+ */
 export class MemoryDisk implements Disk {
   readonly #options: MemoryDiskOptions;
-  #live = new Map<string, Content>();
-  #durable = new Map<string, Content>();
+  readonly #names = new MemoryNames();
   /** Handles opened before the last crash are dead. */
   #generation = 0;
   #failWrites = 0;
@@ -77,18 +38,21 @@ export class MemoryDisk implements Disk {
     return this.#generation;
   }
 
-  /** Power fails: all unsynced names and bytes are gone; with `tear`, a random part of the unsynced bytes remains. */
+  /** Power fails: all that is unsynced is gone; with `tear`, a random part of it remains. */
   crash(tear = false): void {
     this.#generation++;
-    const survivors = new Map<string, Content>();
-    for (const [path, content] of this.#durable) {
-      const unsynced = content.size - content.syncedSize;
-      const random = this.#options.random;
-      const kept = tear && random !== undefined ? Math.floor(random() * (unsynced + 1)) : 0;
-      survivors.set(path, content.survivor(kept));
+    const { random, changesRandom = random } = this.#options;
+    if (tear && random !== undefined && changesRandom !== undefined) {
+      this.#names.crash(
+        () => changesRandom() < 0.5,
+        (content, named) => content.torn(named ? random() : changesRandom(), changesRandom),
+      );
+    } else {
+      this.#names.crash(
+        () => false,
+        (content) => content.synchronous(),
+      );
     }
-    this.#durable = survivors;
-    this.#live = new Map(survivors);
     this.#failWrites = 0;
     this.#failSyncs = 0;
   }
@@ -96,8 +60,8 @@ export class MemoryDisk implements Disk {
   /** The process is killed: handles die, files stay as they are. */
   kill(): void {
     this.#generation++;
-    for (const content of this.#live.values()) content.synced(content.size);
-    this.#durable = new Map(this.#live);
+    for (const content of this.#names.contents()) content.synced(content.size);
+    this.#names.syncAll();
   }
 
   failWrite(count = 1): void {
@@ -115,47 +79,44 @@ export class MemoryDisk implements Disk {
 
   /** For damaging a file: its bytes, which may be changed in place. */
   bytesOf(path: string): Buffer {
-    const content = this.#live.get(path);
+    const content = this.#names.get(path);
     if (content === undefined) throw missing('look at', path);
     return content.bytes.subarray(0, content.size);
   }
 
   paths(): string[] {
-    return [...this.#live.keys()].sort();
+    return this.#names.paths();
   }
 
   open(path: string): DiskFile {
-    let content = this.#live.get(path);
+    let content = this.#names.get(path);
     if (content === undefined) {
-      content = new Content();
-      this.#live.set(path, content);
+      content = new MemoryContent();
+      this.#names.add(path, content);
     }
     return new MemoryFile(this, path, content, this.#generation);
   }
 
   async sizeOf(path: string): Promise<number | undefined> {
-    return this.#live.get(path)?.size;
+    return this.#names.get(path)?.size;
   }
 
   async list(directory: string): Promise<string[]> {
     const names = new Set<string>();
-    for (const path of this.#live.keys()) {
+    for (const path of this.#names.paths()) {
       if (path.startsWith(`${directory}/`)) names.add(path.slice(directory.length + 1).split('/')[0] ?? '');
     }
     return [...names].sort();
   }
 
   async rename(from: string, to: string): Promise<void> {
-    const content = this.#live.get(from);
+    const content = this.#names.get(from);
     if (content === undefined) throw missing('rename', from);
-    this.#live.delete(from);
-    this.#live.set(to, content);
+    this.#names.rename(from, to, content);
   }
 
   async remove(path: string): Promise<void> {
-    for (const known of [...this.#live.keys()]) {
-      if (known === path || known.startsWith(`${path}/`)) this.#live.delete(known);
-    }
+    this.#names.remove(path);
   }
 
   async makeDirectory(): Promise<void> {
@@ -163,14 +124,22 @@ export class MemoryDisk implements Disk {
   }
 
   async syncDirectory(path: string): Promise<void> {
-    this.checkSync(path);
-    const inside = (name: string): boolean => name.startsWith(`${path}/`) && !name.slice(path.length + 1).includes('/');
-    for (const name of [...this.#durable.keys()]) if (inside(name)) this.#durable.delete(name);
-    for (const [name, content] of this.#live) if (inside(name)) this.#durable.set(name, content);
+    this.beginSyncDirectory(path)();
+  }
+
+  /** A sync that takes its time: it covers what was done before this, and what this returns ends it. */
+  beginSyncDirectory(path: string): () => void {
+    const endSync = this.#names.beginSync(path);
+    const generation = this.#generation;
+    return () => {
+      if (generation !== this.#generation) throw new EdisError('disk', `cannot sync ${path}: the power is off`);
+      this.checkSync(path);
+      endSync();
+    };
   }
 
   /** @internal */
-  appendTo(path: string, content: Content, chunk: Uint8Array): void {
+  appendTo(path: string, content: MemoryContent, chunk: Uint8Array): void {
     if (this.#failWrites > 0) {
       this.#failWrites--;
       content.append(chunk.subarray(0, chunk.length >>> 1));
@@ -186,7 +155,7 @@ export class MemoryDisk implements Disk {
   }
 
   /** @internal */
-  async syncContent(path: string, content: Content, generation: number): Promise<void> {
+  async syncContent(path: string, content: MemoryContent, generation: number): Promise<void> {
     const size = content.size;
     this.syncCount++;
     await (this.#options.beforeSync?.(path) ?? new Promise<void>((resolve) => setImmediate(resolve)));
@@ -205,10 +174,10 @@ export class MemoryDisk implements Disk {
 class MemoryFile implements DiskFile {
   readonly path: string;
   readonly #disk: MemoryDisk;
-  readonly #content: Content;
+  readonly #content: MemoryContent;
   readonly #generation: number;
 
-  constructor(disk: MemoryDisk, path: string, content: Content, generation: number) {
+  constructor(disk: MemoryDisk, path: string, content: MemoryContent, generation: number) {
     this.path = path;
     this.#disk = disk;
     this.#content = content;

@@ -12,7 +12,7 @@ import {
   writevSync,
 } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { Disk, DiskFile } from './disk.ts';
 import { diskError } from './disk.ts';
@@ -165,10 +165,16 @@ export class NodeDisk implements Disk {
   }
 
   async makeDirectory(path: string): Promise<void> {
+    let first: string | undefined;
     try {
-      await mkdir(path, { recursive: true });
+      first = await mkdir(path, { recursive: true });
     } catch (caught) {
       throw diskError('make the directory', path, caught);
+    }
+    if (first === undefined) return;
+    for (let made = resolve(path); ; made = dirname(made)) {
+      await this.syncDirectory(dirname(made));
+      if (made === resolve(first)) return;
     }
   }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Store } from './store.ts';
-import { deleteOf, entryOf, FakeWorld, putOf } from './testing.ts';
+import { deleteOf, entryOf, FakeWorld, numbersFrom, putOf } from './testing.ts';
 
 /** Random histories with crashes at random moments, judged by a plain list of what was appended. */
 
@@ -176,8 +176,9 @@ describe('any history with crashes', () => {
       fc.asyncProperty(
         fc.array(step, { minLength: 10, maxLength: 120 }),
         fc.double({ min: 0, max: 0.99, noNaN: true }),
-        async (steps, random) => {
-          const world = new FakeWorld({ random: () => random });
+        fc.nat(),
+        async (steps, random, seed) => {
+          const world = new FakeWorld({ random: () => random, changesRandom: numbersFrom(seed) });
           const history = new History(world, await world.open(settings));
           for (const next of steps) {
             await carryOut(history, next);

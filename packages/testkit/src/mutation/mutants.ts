@@ -37,26 +37,29 @@ const dataRules = [
   'logs are prefixes',
 ] as const;
 
+/** What was about to become untrue, seen at the step. */
+const groupRules = [...dataRules, 'one acts at a time', 'a quorum has it'] as const;
+
 function mutant(name: string, options: Partial<Omit<Mutant, 'name'>> = {}): Mutant {
   return { name, rules: dataRules, seeds: [], limit: 30, freshSeeds: 0, ...options };
 }
 
 export const mutants: readonly Mutant[] = [
-  mutant('no-lease-check', { freshSeeds: 800 }),
-  mutant('quorum-off-by-one', { freshSeeds: 500 }),
-  mutant('acknowledged-before-sync', { freshSeeds: 500 }),
-  mutant('epoch-unchecked-on-streams'),
-  mutant('logs-compared-by-member-epoch'),
-  mutant('promise-not-durable'),
+  mutant('no-lease-check', { rules: groupRules, freshSeeds: 60 }),
+  mutant('quorum-off-by-one', { rules: groupRules, freshSeeds: 20 }),
+  mutant('acknowledged-before-sync', { rules: ['syncs have come back'], freshSeeds: 20 }),
+  mutant('epoch-unchecked-on-streams', { rules: groupRules }),
+  mutant('logs-compared-by-member-epoch', { rules: groupRules }),
+  mutant('promise-not-durable', { rules: ['promises are safe'], freshSeeds: 20 }),
   mutant('no-opening-entry', { rules: ['epochs are opened'], freshSeeds: 20 }),
-  mutant('learner-counted'),
-  mutant('snapshot-without-tail'),
+  mutant('learner-counted', { rules: groupRules }),
+  mutant('snapshot-without-tail', { rules: groupRules }),
   mutant('view-ahead-of-log', { rules: ['views follow logs'], freshSeeds: 20 }),
   mutant('stale-session-read', { freshSeeds: 200 }),
-  mutant('joint-rule-left-out'),
-  mutant('granted-lease-forgotten'),
+  mutant('joint-rule-left-out', { rules: groupRules }),
+  mutant('granted-lease-forgotten', { rules: groupRules }),
   mutant('retry-carried-out-twice', { freshSeeds: 500 }),
-  mutant('suspend-unnoticed'),
+  mutant('suspend-unnoticed', { rules: groupRules }),
 ];
 
 export function patchOf(name: string): Promise<string> {

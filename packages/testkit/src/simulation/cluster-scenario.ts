@@ -15,6 +15,7 @@ import type { FaultPlan } from './fault-plan.ts';
 import { describePlan, faultKinds, planFaults } from './fault-plan.ts';
 import { FaultRunner } from './fault-runner.ts';
 import type { Breach } from './log-observer.ts';
+import { planLosses, wipeAct } from './loss-plan.ts';
 import type { ScenarioShape } from './scenario-shape.ts';
 import { shapeOf } from './scenario-shape.ts';
 import type { SimulatedClient } from './simulated-client.ts';
@@ -42,6 +43,8 @@ export interface ScenarioResult {
   readonly figures: JudgementFigures;
   /** Acknowledged `quorum` writes that an operator gave up by an unsafe promotion, and that a receipt has. */
   readonly givenUp: number;
+  /** Members that lost their disk. */
+  readonly lostStores: number;
   /** Epochs in which somebody led. */
   readonly epochCount: number;
   readonly eventCount: number;
@@ -65,7 +68,7 @@ const wipedLeases = 2;
 const watchLeases = 0.05;
 /** More than a run writes. */
 const unsafeRetentionBytes = 16 * 1024 * 1024;
-const scenarioActs = ['join', 'hand-over', 'wipe'] as const;
+const scenarioActs = ['join', 'hand-over', wipeAct] as const;
 
 /** The faults of a seed's run, and its shape. */
 export function planOf(seed: number): ScenarioPlan {
@@ -97,8 +100,9 @@ export function planOf(seed: number): ScenarioPlan {
     safetyMs,
     powerFails: !shape.memoryWrites,
   });
-  if (unsafe.length === 0) return { ...plan, shape };
-  const faults = [...plan.faults, ...unsafe].toSorted((left, right) => left.atMs - right.atMs);
+  const losses = planLosses({ seed, members, leaseMs, fromMs: formedMs, safetyMs });
+  const faults = [...plan.faults, ...unsafe, ...losses].toSorted((left, right) => left.atMs - right.atMs);
+  if (unsafe.length === 0) return { ...plan, faults, shape };
   // What a quorum had may have left the log already: a receipt of what was given up goes back as far as the log does.
   return { ...plan, faults, shape: { ...shape, store: { ...shape.store, retentionBytes: unsafeRetentionBytes } } };
 }
@@ -108,7 +112,8 @@ export async function runScenario(
   plan: FaultPlan & { readonly shape?: ScenarioShape },
   options: ScenarioOptions = {},
 ): Promise<ScenarioResult> {
-  const world = new SimulatedWorld({ seed: plan.seed });
+  const { seed, maxDrift } = plan;
+  const world = new SimulatedWorld({ seed, ...(maxDrift === undefined ? {} : { maxDrift }) });
   const run = new ScenarioRun(world, { ...plan, shape: plan.shape ?? shapeOf(plan.seed) }, options);
   await run.toEnd();
   return run.result();
@@ -217,7 +222,7 @@ class ScenarioRun {
       case unsafeAct:
         this.#cluster.promoteUnsafe(process);
         return;
-      case 'wipe':
+      case wipeAct:
         this.#cluster.wipe(process, leaseMs * wipedLeases);
         return;
       default:
@@ -293,6 +298,7 @@ class ScenarioRun {
       undecided,
       figures,
       givenUp,
+      lostStores: this.#cluster.lostLogs.length,
       epochCount: this.#cluster.log.epochCount,
       eventCount: time.eventCount,
       digest: trace.digest,

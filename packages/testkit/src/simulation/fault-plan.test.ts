@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Fault } from './fault.ts';
 import { describePlan, faultKinds, planFaults } from './fault-plan.ts';
+import { planLosses } from './loss-plan.ts';
 import { shrink } from './shrink.ts';
 
 const processes = ['info', 'm1', 'm2', 'm3'];
@@ -32,9 +33,32 @@ describe('a fault plan', () => {
     expect([...kinds].toSorted()).toEqual([...faultKinds, 'act'].toSorted());
   });
 
+  it('has clocks in some seeds that run apart by almost a tenth, and never by more', () => {
+    const drifts = Array.from({ length: 400 }, (_, seed) => planFaults({ ...options, seed }).maxDrift ?? 0);
+    expect(drifts.filter((drift) => drift > 0).length).toBeGreaterThan(50);
+    expect(Math.max(...drifts)).toBeGreaterThan(0.035);
+    expect(Math.max(...drifts)).toBeLessThanOrEqual(0.04);
+  });
+
   it('tells in lines what happens', () => {
     const plan = planFaults({ ...options, seed: 3 });
     expect(describePlan(plan).split('\n')).toHaveLength(plan.faults.length + 1);
+  });
+});
+
+describe('a plan of losses', () => {
+  const loss = { members: ['m1', 'm2', 'm3', 'm4', 'm5'], leaseMs: 500, fromMs: 3000, safetyMs: 9000 };
+
+  it('takes two disks of five in some seeds, in one lease, and never of fewer', () => {
+    const plans = Array.from({ length: 100 }, (_, seed) => planLosses({ ...loss, seed }));
+    const some = plans.filter((faults) => faults.length > 0);
+    expect(some.length).toBeGreaterThan(10);
+    for (const [first, second] of some) {
+      expect((second?.atMs ?? 0) - (first?.atMs ?? 0)).toBeLessThan(500);
+      expect(second).not.toMatchObject({ process: first && 'process' in first ? first.process : '' });
+    }
+    const four = plans.flatMap((_, seed) => planLosses({ ...loss, members: loss.members.slice(1), seed }));
+    expect(four).toEqual([]);
   });
 });
 

@@ -13,6 +13,8 @@ export interface FaultPlan {
   readonly safetyMs: number;
   readonly link: LinkTemper;
   readonly disk: DiskTemper;
+  /** Most that a clock runs faster or slower than true time, all along. @default next to nothing */
+  readonly maxDrift?: number;
   readonly faults: readonly Fault[];
 }
 
@@ -90,23 +92,37 @@ const roleChance = 0.4;
 const cutOffRoleChance = 0.7;
 /** Longer than it takes to notice that somebody is gone, and to replace it. */
 const maxFaultLeases = 10;
-/** Clocks that run wrong by more than that are outside of what a lease's margin covers. */
-const maxRateError = 0.005;
+/** What clocks are wrong by for a while in most seeds. */
+const usualRateError = 0.005;
+/** So many seeds have clocks that are wrong by more than that, and all along. */
+const driftChance = 0.25;
+/** Two that are wrong by that much in opposite directions run apart by a little less than a tenth, as is assumed. */
+const maxDrift = 0.04;
 
 /** Draws a plan. */
 export function planFaults(options: FaultPlanOptions): FaultPlan {
   const random = new SeededRandom(options.seed).split('faults');
   const { seed, safetyMs, leaseMs, kinds = faultKinds, acts = [], fromMs = 0 } = options;
-  const link = drawLink(random.split('link'), leaseMs);
-  const disk = drawDisk(random.split('disk'), leaseMs);
-  if (random.chance(calmChance)) return { seed, safetyMs, link, disk, faults: [] };
+  const drift = drawDrift(random.split('drift'));
+  const world = {
+    seed,
+    safetyMs,
+    link: drawLink(random.split('link'), leaseMs),
+    disk: drawDisk(random.split('disk'), leaseMs),
+    ...(drift === undefined ? {} : { maxDrift: drift }),
+  };
+  if (random.chance(calmChance)) return { ...world, faults: [] };
   const chosen = kinds.filter((kind) => random.chance(sharpKinds.has(kind) ? sharpKindChance : kindChance));
   const chosenActs = acts.filter(() => random.chance(kindChance));
   const mixed: readonly FaultKind[] = [...chosen, ...(chosenActs.length > 0 ? (['act'] as const) : [])];
   const pure = random.chance(pureChance) ? random.pick(pureKinds.filter((kind) => kinds.includes(kind))) : undefined;
   const some = pure === undefined ? mixed : [pure];
   const meanGapMs = leaseMs * logBetween(random, pure === undefined ? brutalGapLeases : pureGapLeases, calmGapLeases);
-  const draw = new FaultDraw(random.split('each'), { ...options, acts: chosenActs.length > 0 ? chosenActs : acts });
+  const draw = new FaultDraw(random.split('each'), {
+    ...options,
+    acts: chosenActs.length > 0 ? chosenActs : acts,
+    maxRateError: drift ?? usualRateError,
+  });
   const faults: Fault[] = [];
   let atMs = fromMs;
   for (;;) {
@@ -115,7 +131,7 @@ export function planFaults(options: FaultPlanOptions): FaultPlan {
     if (atMs >= safetyMs || kind === undefined) break;
     faults.push(draw.fault(kind, Math.round(atMs)));
   }
-  return { seed, safetyMs, link, disk, faults };
+  return { ...world, faults };
 }
 
 /** A line for each fault. */
@@ -137,6 +153,11 @@ function drawLink(random: SeededRandom, leaseMs: number): LinkTemper {
   };
 }
 
+/** Undefined: the clocks are right, give or take what a fault does to them. */
+function drawDrift(random: SeededRandom): number | undefined {
+  return random.chance(driftChance) ? logBetween(random, usualRateError, maxDrift) : undefined;
+}
+
 /** What is acknowledged too early shows only if a sync takes as long as whatever may come between. */
 function drawDisk(random: SeededRandom, leaseMs: number): DiskTemper {
   const fastMs = logBetween(random, 0.05, leaseMs / 10);
@@ -153,9 +174,10 @@ class FaultDraw {
   readonly #everybody: readonly string[];
   readonly #leaseMs: number;
   readonly #acts: readonly string[];
+  readonly #maxRateError: number;
 
-  constructor(random: SeededRandom, options: FaultPlanOptions) {
-    const { processes, roles = [], bystanders = [], leaseMs, acts = [] } = options;
+  constructor(random: SeededRandom, options: FaultPlanOptions & { readonly maxRateError: number }) {
+    const { processes, roles = [], bystanders = [], leaseMs, acts = [], maxRateError } = options;
     this.#random = random;
     this.#processes = processes;
     this.#roles = roles;
@@ -163,6 +185,7 @@ class FaultDraw {
     this.#everybody = [...processes, ...bystanders];
     this.#leaseMs = leaseMs;
     this.#acts = acts;
+    this.#maxRateError = maxRateError;
   }
 
   fault(kind: FaultKind, atMs: number): Fault {
@@ -208,7 +231,7 @@ class FaultDraw {
       case 'clock-step':
         return { atMs, kind, process, byMs: this.#ms(0.01, 5) * (this.#random.chance(0.5) ? 1 : -1) };
       case 'clock-rate':
-        return { atMs, kind, process, rate: 1 + this.#random.between(-maxRateError, maxRateError), forMs };
+        return { atMs, kind, process, rate: 1 + this.#random.between(-this.#maxRateError, this.#maxRateError), forMs };
       case 'act':
         return { atMs, kind, act: this.#random.pick(this.#acts) ?? '', process };
     }

@@ -130,7 +130,8 @@ export function lostLogOf({ epochs, lastEntry }: Pick<Store, 'epochs' | 'lastEnt
   return { epochs: [...epochs], lastPosition: lastEntry.position };
 }
 
-function epochIn(epochs: readonly EpochStart[], position: number): number | undefined {
+/** The epoch of the entry at a position. */
+export function epochIn(epochs: readonly EpochStart[], position: number): number | undefined {
   return epochs.findLast(({ firstPosition }) => firstPosition <= position)?.epoch;
 }
 

@@ -228,6 +228,19 @@ describe('keeps all rules and heals:', () => {
     expect(figures.receipted).toBeGreaterThan(0);
   });
 
+  it.each([
+    ['two followers', 'm2', 'm3'],
+    ['the primary and a follower', 'primary', 'm4'],
+  ])('five members lose two disks in one moment, %s, and no quorum write', async (_who, one, other) => {
+    const wiped = planWith({ members: 5, callers: 2 }, [
+      { atMs: 3500, kind: 'act', act: 'wipe', process: one },
+      { atMs: 3500, kind: 'act', act: 'wipe', process: other },
+    ]);
+    const result = await runScenario(wiped);
+    expect(result.breaches, result.breaches.length > 0 ? result.describe() : '').toEqual([]);
+    expect(result.lostStores).toBe(2);
+  });
+
   it('a quorum that an operator gave up, because info did not hear it, follows and has receipts', async () => {
     const givenUp = planWith({ callers: 2 }, [
       { atMs: 3500, kind: 'partition', some: ['m1', 'm2', 'c1', 'c2'], others: ['info', 'm3'], forMs: 1500 },

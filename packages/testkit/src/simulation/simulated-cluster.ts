@@ -6,6 +6,7 @@ import { createLogger, defineSettings } from '@edis/process';
 import { Member, memberSettings } from '@edis/shard';
 import { Store } from '@edis/store';
 import type { Incarnation } from './incarnation.ts';
+import { LeaderObserver, watchLeadingGroups } from './leader-observer.ts';
 import type { Breach, LostLog } from './log-observer.ts';
 import { LogObserver, lostLogOf } from './log-observer.ts';
 import { OperatorWish } from './operator-wish.ts';
@@ -16,6 +17,7 @@ import type { RunningProgram, SimulatedProcess } from './simulated-process.ts';
 import type { SimulatedWorld } from './simulated-world.ts';
 import { mayLose } from './store-loss.ts';
 import { StoreObserver } from './store-observer.ts';
+import { watchedNetwork } from './watched-network.ts';
 
 export interface SimulatedClusterOptions {
   readonly world: SimulatedWorld;
@@ -50,6 +52,7 @@ export class SimulatedCluster {
   /** What an operator has given up. */
   readonly unsafe = new OperatorWish();
   readonly #observer: StoreObserver;
+  readonly #leaders: LeaderObserver;
   readonly #lostStores = new Set<StoreId>();
   readonly #world: SimulatedWorld;
   readonly #shape: ScenarioShape;
@@ -61,7 +64,15 @@ export class SimulatedCluster {
     this.#world = world;
     this.log = new LogObserver((breach) => this.breach(breach));
     this.#observer = new StoreObserver((breach) => this.breach(breach));
-    world.time.onSettled(() => this.#observer.look());
+    this.#leaders = new LeaderObserver({
+      hasSynced: (store, position, epoch) => this.#observer.hasSynced(store, position, epoch),
+      onBreach: (breach) => this.breach(breach),
+    });
+    watchLeadingGroups((group) => this.#leaders.onGroup(group));
+    world.time.onSettled(() => {
+      this.#observer.look();
+      this.#leaders.look();
+    });
     this.info = world.add('info', (life) => this.#runInfo(life));
     const numbers = Array.from({ length: shape.members + shape.lateMembers }, (_, index) => index + 1);
     this.members = numbers.map((number) => world.add(`m${number}`, (life) => this.#runMember(life, number === 1)));
@@ -119,6 +130,8 @@ export class SimulatedCluster {
 
   #promote(wish: PromoteWish): void {
     const { nowMs } = this.#world.time;
+    // From now on and not from its acceptance: that comes back when the promotion may have begun.
+    if (wish.isUnsafe) this.#leaders.onUnsafe();
     const what = `promote ${wish.isUnsafe ? '--unsafe ' : ''}${wish.node}`;
     this.#infoRole?.promote(wish).then(
       (reply) => {
@@ -192,7 +205,7 @@ export class SimulatedCluster {
     const { store: sizes, member: shape } = this.#shape;
     const store = await Store.open({
       directory: 'data',
-      environment: life.process.disk.environmentOf(life),
+      environment: this.#observer.environmentOf(name, life.process.disk.environmentOf(life)),
       newStoreId: () => `${name}-${life.newId(8)}`,
       ...sizes,
       retentionBytesMax,
@@ -200,8 +213,11 @@ export class SimulatedCluster {
     this.log.observe(store, name, life.number);
     this.#observer.onOpened(name, store);
     this.stores.set(name, store);
+    const storeId = store.identity.store;
+    this.#leaders.onStarted(storeId, { member: name, store, clocks: life.process.clock });
     life.onEnd(() => {
       this.#observer.onEnded(name);
+      this.#leaders.onEnded(storeId);
       if (this.stores.get(name) === store) this.stores.delete(name);
     });
     const config = {
@@ -215,8 +231,13 @@ export class SimulatedCluster {
       replicationDelayMs: 0,
       ...shape,
     };
+    const surroundings = this.#surroundings(life);
     const member = new Member(config, {
-      ...this.#surroundings(life),
+      ...surroundings,
+      network: watchedNetwork(surroundings.network, {
+        onSaid: (message) => this.#observer.onSaid(name, message),
+        onAcknowledged: (position) => this.#leaders.onAcknowledged(storeId, position),
+      }),
       role: forms ? 'write-shard' : 'read-shard',
       node: name,
       store,

@@ -30,6 +30,7 @@ export class SimulatedDisk {
   readonly #time: SimulatedTime;
   readonly #random: SeededRandom;
   readonly #tearing: SeededRandom;
+  readonly #changes: SeededRandom;
   #files: MemoryDisk;
   #views = newViews();
   /** What it is like when nothing is wrong with it. */
@@ -46,6 +47,7 @@ export class SimulatedDisk {
     this.#time = time;
     this.#random = random;
     this.#tearing = random.split('tear');
+    this.#changes = random.split('unsynced changes');
     this.#files = this.#newFiles();
   }
 
@@ -151,6 +153,7 @@ export class SimulatedDisk {
   #newFiles(): MemoryDisk {
     return new MemoryDisk({
       random: () => this.#tearing.fraction(),
+      changesRandom: () => this.#changes.fraction(),
       beforeSync: () => this.#wait(this.#user, true),
     });
   }
@@ -220,8 +223,9 @@ class IncarnationDisk implements Disk {
   }
 
   async syncDirectory(path: string): Promise<void> {
+    const endSync = this.#disk.beginSyncDirectory(path);
     await this.#wait(true);
-    await this.#disk.syncDirectory(path);
+    endSync();
   }
 }
 

@@ -19,12 +19,24 @@ describe('a group may lose a store', () => {
     expect(mayLose(group('a', 'b'), 'a', nobody)).toBe(false);
   });
 
-  it('one after the other only', () => {
-    expect(mayLose(group('a', 'b', 'c', 'd', 'e'), 'b', new Set(['c']))).toBe(false);
-    expect(mayLose(group('a', 'b', 'c', 'd', 'e'), 'b', new Set(['z']))).toBe(true);
+  it('besides one that it lost already and that is a member still, if the rest is enough without both', () => {
+    expect(mayLose(group('a', 'b', 'c', 'd', 'e'), 'b', new Set(['c']))).toBe(true);
+    expect(mayLose(group('a', 'b', 'c', 'd', 'e'), 'a', new Set(['c']))).toBe(true);
+    expect(mayLose(group('a', 'b', 'c', 'd', 'e'), 'b', new Set(['c', 'd']))).toBe(false);
+    expect(mayLose(group('a', 'b', 'c'), 'b', new Set(['c']))).toBe(false);
   });
 
-  it('that is a member', () => {
+  it('but not a second one of four, which may just have asked for the removal of a third', () => {
+    expect(mayLose(group('a', 'b', 'c', 'd'), 'b', nobody)).toBe(true);
+    expect(mayLose(group('a', 'b', 'c', 'd'), 'b', new Set(['c']))).toBe(false);
+  });
+
+  it('whatever was lost and is a member no more', () => {
+    expect(mayLose(group('a', 'b', 'c'), 'b', new Set(['x', 'y', 'z']))).toBe(true);
+  });
+
+  it('that is a member, and once', () => {
     expect(mayLose(group('a', 'b', 'c'), 'z', nobody)).toBe(false);
+    expect(mayLose(group('a', 'b', 'c', 'd', 'e'), 'b', new Set(['b']))).toBe(false);
   });
 });
