@@ -7,7 +7,8 @@ export const maxTimeoutMs = 3_600_000;
 /** A duration of at least a millisecond. */
 export async function durationMs(name: string, text: string, maxMs: number): Promise<number> {
   const { formatDurationMs, parseDurationMs } = await import('@edis/process');
-  const value = named(name, () => parseDurationMs(text));
+  // Of zero the unit is no guess, so what is wrong with it is the bound.
+  const value = /^0+(?:\.0+)?$/.test(text) ? 0 : named(name, () => parseDurationMs(text));
   if (value >= 1 && value <= maxMs) return value;
   throw new EdisError('usage', `${name} is ${text}; it must be from 1ms to ${formatDurationMs(maxMs)}`);
 }

@@ -6,12 +6,11 @@
  */
 import type { BatchPart, BatchResult, Client, PutEntry } from '@edis/client';
 import type { Ack } from '@edis/core';
-import { EdisError, limits } from '@edis/core';
+import { EdisError, limits, sortByShard } from '@edis/core';
 import type { CommandContext } from './command.ts';
 import { exitCodes } from './exit-code.ts';
 import { toJsonBytes } from './json-bytes.ts';
 import type { InputRecord } from './record-input.ts';
-import { sortByShard } from './topology-view.ts';
 
 /** More than all shards of a cluster take together is a mistake, and need not be held in memory to be one. */
 const maxRecords = 128 * limits.maxAtomicOperations;

@@ -80,12 +80,22 @@ test.each([
   [['put', 'a\ufffd', 'v'], 'put: KEY is not UTF-8'],
   [['mget', 'a', 'b\ufffd'], 'mget: KEY is not UTF-8'],
   [['mput', 'a=1', 'b\ufffd=2'], 'mput: KEY is not UTF-8'],
+  [['put', 'a\u0001b\u001b[31m', 'v'], 'put: KEY has a control character, U+0001, as character 2; if it is meant'],
+  [['put', '\u{1f600}\u001b[31m', 'v'], 'KEY has a control character, U+001B, as character 2'],
+  [['put', '--', '\u0000a', 'v'], 'KEY has a control character, U+0000, as character 1'],
+  [['append', 'k\u007f', 'v'], 'append: KEY has a control character, U+007F, as character 2'],
+  [
+    ['incr', 'bad\nkey', '2'],
+    String.raw`write the record with mput, whose NDJSON on stdin has it as an escape: {"key":"…\u000a…"`,
+  ],
+  [['mput', 'a=1', 'b\u0085=2'], 'mput: KEY has a control character, U+0085, as character 2'],
   [['mput', `${'k'.repeat(4097)}=2`], 'mput: a KEY has 4097 bytes; it has at most 4096'],
   [['mput', 'novalue'], "mput: 'novalue' is not KEY=VALUE"],
   [['up', '--shards', 'three'], "--shards is 'three'; it must be a whole number"],
   [['up', '--ephemeral', '--data', 'd'], '--ephemeral and --data exclude each other'],
   [['put', 'k', 'v', '--ttl', 'soon'], "--ttl: 'soon' is not a duration; write for example 500ms, 30s, 5m, 2h or 7d"],
   [['put', 'k', 'v', '--ttl', '0s'], '--ttl is 0s; it must be from 1ms to 36500d'],
+  [['put', 'k', 'v', '--ttl', '0'], '--ttl is 0; it must be from 1ms to 36500d'],
   [['put', 'k', 'v', '--ttl', '-5s'], "--ttl: '-5s' is not a duration"],
   [['expire', 'k', 'never'], 'TTL is never; that is: edis persist k'],
   [['expire', 'k', '-5s'], "TTL: '-5s' is not a duration"],
@@ -183,6 +193,15 @@ test('options beat variables, variables beat defaults, an empty variable is unse
   expect(fromOptions.connections).toEqual([
     { info: ['c:3', 'd:4'], network: 'internal', keyspace: 'users', timeoutMs: 250 },
   ]);
+});
+
+test.each([
+  ['EDIS_TIMEOUT', ['get', 'k'], "edis: EDIS_TIMEOUT: 'abc' is not a duration"],
+  ['EDIS_INFO', ['get', 'k'], "edis: EDIS_INFO: 'abc' is not HOST:PORT"],
+  ['EDIS_TIMEOUT', ['get', 'k', '--timeout', 'x'], "edis: --timeout: 'x' is not a duration"],
+])('what is wrong in %s is said of the variable, unless an option beats it', async (name, argv, text) => {
+  const { exitCode, stderr } = await runFake(argv, { environment: { [name]: 'abc' } });
+  expect([exitCode, stderr.text]).toEqual([2, expect.stringContaining(text)]);
 });
 
 test('the exit codes of commands are those of every binary', () => {

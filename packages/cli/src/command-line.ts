@@ -11,7 +11,7 @@ import parser from 'yargs-parser';
 import type { CommandDefinition, Invocation } from './command.ts';
 import { showArguments } from './command.ts';
 import { commandIndex } from './command-index.ts';
-import { checkKeyText } from './key-text.ts';
+import { checkKeyText, checkNewKeyText } from './key-text.ts';
 import type { OptionTable } from './option.ts';
 import { globalOptions, OptionValues } from './option.ts';
 import { synonyms } from './synonym.ts';
@@ -97,7 +97,7 @@ export async function parseInvocation(
   const end = args.includes('--') ? args.indexOf('--') : args.length;
   const given = args.map((argument, index) => (index < end ? shortNames.get(argument) : undefined) ?? argument);
   const hideMinus = (argument: string, index: number) =>
-    index < end && /^-\d/.test(argument) ? hiddenMinus + argument : argument;
+    (index < end && /^-\d/.test(argument)) || argument.startsWith(hiddenMinus) ? hiddenMinus + argument : argument;
   checkFlagValues(given, options, commandName);
   const names = Object.keys(options);
   const ofKind = (kind: string) => names.filter((name) => options[name]?.kind === kind);
@@ -125,7 +125,7 @@ export async function parseInvocation(
   return { positionals: parsed._.map((text) => String(showMinus(text))), options: new OptionValues(values) };
 }
 
-/** Before a negative number, which the parser would take for an option. No argument of a process can contain it. */
+/** Before a negative number, which the parser would take for an option, and before an argument that has it already. */
 const hiddenMinus = '\0';
 
 function showMinus(value: unknown): unknown {
@@ -140,8 +140,9 @@ export function checkPositionals(command: CommandDefinition, { positionals }: In
     throw new EdisError('usage', `${name}: ${missing.name} is missing; ${usage}`);
   }
   for (const [index, text] of positionals.entries()) {
-    const { name: argument, completes } = declared[Math.min(index, declared.length - 1)] ?? {};
-    if (completes === 'key') checkKeyText(text, `${name}: ${argument}`);
+    const { name: argument, completes, makesRecord } = declared[Math.min(index, declared.length - 1)] ?? {};
+    const check = makesRecord === true ? checkNewKeyText : checkKeyText;
+    if (completes === 'key') check(text, `${name}: ${argument}`);
   }
   const most = takesSurplus || declared.at(-1)?.repeated === true ? Number.POSITIVE_INFINITY : declared.length;
   if (positionals.length > most) {

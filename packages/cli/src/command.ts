@@ -44,6 +44,8 @@ export interface ArgumentDefinition {
   readonly repeated?: boolean;
   /** What a shell completes it with; undefined: nothing. */
   readonly completes?: Completion;
+  /** A key that gets a record if it has none: only what people can read and type is let through. */
+  readonly makesRecord?: boolean;
 }
 
 export interface CommandDefinition {

@@ -1,7 +1,6 @@
 /** What an operator may do about a shard that does not do what is wanted, by the map. */
 import type { Member, Topology } from '@edis/core';
-import { quorumOf } from '@edis/core';
-import { sortByShard } from './topology-view.ts';
+import { quorumOf, sortByShard } from '@edis/core';
 
 /** What may help where a promotion was refused: behind the words of info. Undefined: the map gives no reason. */
 export function promoteAdvice(topology: Topology, name: string, node: string | undefined): string | undefined {

@@ -65,10 +65,10 @@ function showTtl({ settings: { defaultTtlMs } }: KeyspaceDescription, showDurati
 }
 
 /** The one of that name; the error says which there are. */
-export async function findKeyspace(
-  keyspaces: readonly KeyspaceDescription[],
+export async function findKeyspace<Named extends Pick<KeyspaceDescription, 'name'>>(
+  keyspaces: readonly Named[],
   name: string,
-): Promise<KeyspaceDescription> {
+): Promise<Named> {
   const found = keyspaces.find((keyspace) => keyspace.name === name);
   if (found !== undefined) return found;
   const { nearest } = await import('@edis/process');

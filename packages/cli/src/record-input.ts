@@ -7,7 +7,7 @@
 import type { Readable } from 'node:stream';
 import type { PutEntry } from '@edis/client';
 import { EdisError, limits } from '@edis/core';
-import { checkKeyText } from './key-text.ts';
+import { checkNewKeyText } from './key-text.ts';
 import type { InputLine } from './transfer/input-lines.ts';
 import { readLines } from './transfer/input-lines.ts';
 import { parseRecordLine } from './transfer/record-line.ts';
@@ -26,7 +26,7 @@ export function parsePair(text: string): InputRecord {
   const separator = text.indexOf('=');
   if (separator < 1) throw new EdisError('usage', `mput: '${text}' is not KEY=VALUE`);
   const key = text.slice(0, separator);
-  checkKeyText(key, 'mput: KEY');
+  checkNewKeyText(key, 'mput: KEY');
   if (Buffer.byteLength(key) > limits.maxKeyBytes) {
     throw new EdisError(
       'usage',

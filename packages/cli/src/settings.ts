@@ -30,13 +30,15 @@ export async function resolveSettings(
   const info = (infoFlags.length > 0 ? infoFlags : (infoVariable ?? [defaultInfo])).map((text) => text.trim());
   const infoGiven = infoFlags.length > 0 || infoVariable !== undefined;
   if (infoGiven) checkInfo(info, infoFlags.length > 0 ? '--info' : 'EDIS_INFO');
-  const timeout = options.text('timeout') ?? variable('EDIS_TIMEOUT');
+  const timeoutFlag = options.text('timeout');
+  const timeoutSource = timeoutFlag === undefined ? 'EDIS_TIMEOUT' : '--timeout';
+  const timeout = timeoutFlag ?? variable('EDIS_TIMEOUT');
   return Object.freeze({
     info: Object.freeze(info),
     infoGiven,
     network: options.text('network') ?? variable('EDIS_NETWORK'),
     keyspace: options.text('keyspace') ?? variable('EDIS_KEYSPACE'),
-    timeoutMs: timeout === undefined ? defaultTimeoutMs : await durationMs('--timeout', timeout, maxTimeoutMs),
+    timeoutMs: timeout === undefined ? defaultTimeoutMs : await durationMs(timeoutSource, timeout, maxTimeoutMs),
     timeoutGiven: timeout !== undefined,
     json: options.flag('json'),
   });

@@ -1,11 +1,17 @@
-import type { ClusterDescription, Endpoint, InfoNode, Member, NodeReport, Shard } from '@edis/core';
+import type { ClusterDescription, Endpoint, InfoNode, Keyspace, Member, NodeReport, Shard } from '@edis/core';
 import { quorumOf } from '@edis/core';
 
 /**
  * `edis topology` as JSON. Process ids are told only where they mean something: of processes of this machine and
  * container.
+ *
+ * @param keyspace whose slots are counted
  */
-export function topologyJson({ topology, reports, waitsFor }: ClusterDescription, host: string) {
+export function topologyJson(
+  { topology, reports, waitsFor }: ClusterDescription,
+  keyspace: Pick<Keyspace, 'slots'>,
+  host: string,
+) {
   return {
     cluster: topology.cluster,
     revision: topology.revision,
@@ -18,10 +24,10 @@ export function topologyJson({ topology, reports, waitsFor }: ClusterDescription
       endpoints: endpointsJson(info.endpoints),
     })),
     keyspaces: topology.keyspaces.map(({ name, strategy, slots }) => ({ name, strategy, slots })),
-    shards: sortByShard(topology.shards).map((shard) => ({
+    shards: topology.shards.map((shard) => ({
       shard: shard.shard,
       epoch: shard.epoch,
-      slots: slotsOf({ topology }, shard.shard),
+      slots: slotsOf(keyspace, shard.shard),
       quorum: quorumOf(shard.voters.length),
       configuredSize: shard.configuredSize,
       members: shard.members.map((member) => memberJson(shard, member, reports.get(member.store), host)),
@@ -56,17 +62,9 @@ function endpointsJson(endpoints: readonly Endpoint[]): Record<string, string> {
   return Object.fromEntries(endpoints.map(({ network, address }) => [network || unnamedNetwork, address]));
 }
 
-/** s2 before s10; info has them in the order in which they came. */
-export function sortByShard<Row extends { readonly shard: string }>(rows: readonly Row[]): Row[] {
-  return rows.toSorted((left, right) => left.shard.localeCompare(right.shard, 'en', { numeric: true }));
-}
-
-/** How many slots of all keyspaces a shard owns. */
-export function slotsOf({ topology }: Pick<ClusterDescription, 'topology'>, shard: string): number {
-  return topology.keyspaces
-    .flatMap((keyspace) => keyspace.slots)
-    .filter((range) => range.shard === shard)
-    .reduce((sum, { from, to }) => sum + to - from + 1, 0);
+/** How many slots of a keyspace a shard owns. */
+export function slotsOf({ slots }: Pick<Keyspace, 'slots'>, shard: string): number {
+  return slots.filter((range) => range.shard === shard).reduce((sum, { from, to }) => sum + to - from + 1, 0);
 }
 
 export function showEndpoints({ endpoints }: Pick<InfoNode, 'endpoints'>): string {
@@ -80,7 +78,7 @@ export interface MemberRow {
 }
 
 export function memberRows({ topology, reports }: ClusterDescription): MemberRow[] {
-  return sortByShard(topology.shards).flatMap((shard) =>
+  return topology.shards.flatMap((shard) =>
     shard.members.map((member) => ({ shard, member, report: reports.get(member.store) })),
   );
 }

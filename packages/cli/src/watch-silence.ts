@@ -1,6 +1,6 @@
 import type { Client } from '@edis/client';
+import { sortByShard } from '@edis/core';
 import type { CommandContext } from './command.ts';
-import { sortByShard } from './topology-view.ts';
 
 /** Two looks that agree: a node that starts again at once is not worth a word. */
 const lookMs = 2_000;

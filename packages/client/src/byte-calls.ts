@@ -4,9 +4,9 @@ import { runBulk } from './bulk.ts';
 import { BulkGet, type BulkItem, BulkPut, type BulkRead } from './bulk-item.ts';
 import type { CallContext } from './call-context.ts';
 import { checkedTtlMs, incrementOf, listOf, putContent, valueBytes } from './call-input.ts';
-import { locateKey } from './cluster-queries.ts';
 import { distributionOf } from './distribution.ts';
 import type { ByteKeyspace } from './keyspace.ts';
+import { locateKey } from './locate.ts';
 import type {
   BatchWrite,
   CallOptions,

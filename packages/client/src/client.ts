@@ -1,7 +1,7 @@
 import type { ClusterDescription, KeyspaceSettings, Topology } from '@edis/core';
 import type { ByteKeyspace, Keyspace } from './keyspace.ts';
 import type { CallOptions, PromoteOptions } from './options.ts';
-import type { KeyspaceDescription, NodeStatsReply, PromoteResult } from './results.ts';
+import type { ClusterStats, KeyspaceDescription, NodeStatsReply, PromoteResult } from './results.ts';
 import type { BytesKeyspaceOptions, KeyspaceOptions, TextKeyspaceOptions } from './value-codec.ts';
 
 /**
@@ -30,8 +30,10 @@ export interface Client extends ByteKeyspace, KeyspaceSource, AsyncDisposable {
   dropKeyspace(name: string, options?: CallOptions): Promise<boolean>;
   /** All keyspaces, with what they hold. */
   keyspaces(options?: CallOptions): Promise<KeyspaceDescription[]>;
+  /** One of them; rejects with 'no-such-keyspace' when there is none of that name. */
+  describeKeyspace(name: string, options?: CallOptions): Promise<KeyspaceDescription>;
 
-  /** The newest map that this client has. */
+  /** The newest map that this client has, its shards in the order of their numbers. */
   topology(): Topology;
 
   /** The topology with what the nodes reported last, from info. */
@@ -39,6 +41,8 @@ export interface Client extends ByteKeyspace, KeyspaceSource, AsyncDisposable {
 
   /** Figures of every member of every shard; a member that does not answer appears with its error. */
   stats(options?: CallOptions): Promise<NodeStatsReply[]>;
+  /** The same, and of every shard as a whole. */
+  clusterStats(options?: CallOptions): Promise<ClusterStats>;
 
   /**
    * Gives a shard another primary: hands over without losing or refusing a write. Resolves when this client's map shows

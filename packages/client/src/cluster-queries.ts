@@ -1,8 +1,5 @@
-import { EdisError, type Member, type ShardId, slotOf } from '@edis/core';
-import { keyBytes } from './call-input.ts';
-import type { KeyspaceScope } from './keyspace-scope.ts';
-import type { Key } from './options.ts';
-import type { Location, NodeStatsReply } from './results.ts';
+import { EdisError, type Member, type ShardId } from '@edis/core';
+import type { NodeStatsReply } from './results.ts';
 import type { RouteTable } from './route-table.ts';
 import type { CallLimits, Channel, Transport } from './transport.ts';
 
@@ -64,33 +61,4 @@ async function statsOf(
   } finally {
     channel.close();
   }
-}
-
-export function locateKey(routes: RouteTable, scope: KeyspaceScope, key: Key): Location {
-  const slot = slotOf(keyBytes(key));
-  const { topology } = routes;
-  const keyspace = routes.keyspaceOf(scope);
-  if (keyspace === undefined) throw routes.noSuchKeyspace(scope);
-  const route = routes.routeOf(keyspace.id, slot);
-  const shard = topology.shards.find((candidate) => candidate.shard === route?.shard);
-  if (route === undefined || shard === undefined) {
-    throw new EdisError('not-formed', 'nobody owns the key yet; start the write shards that the cluster waits for');
-  }
-  const members = shard.members.map((member) => {
-    const { node, role, alive } = member;
-    const voting = shard.voters.includes(member.store);
-    return { node, role, alive, voting, address: routes.addressOf(member) };
-  });
-  const usable = route.replicas.filter((replica) => replica.usable).map((replica) => replica.node);
-  const primary = route.primary === undefined ? [] : [route.primary.node];
-  return {
-    key,
-    keyspace: keyspace.name,
-    strategy: keyspace.strategy,
-    slot,
-    shard: shard.shard,
-    epoch: shard.epoch,
-    members,
-    readers: usable.length > 0 ? usable : primary,
-  };
 }

@@ -45,6 +45,7 @@ export type {
   BatchPart,
   BatchResult,
   BatchWriteResult,
+  ClusterStats,
   DeleteResult,
   ExpireResult,
   GetResult,
@@ -56,10 +57,13 @@ export type {
   NotApplied,
   PromoteResult,
   PutResult,
+  ReadCause,
   ReadReply,
   RecordHead,
   ServedBy,
+  ShardStats,
 } from './results.ts';
+export { shardStatsOf } from './shard-stats.ts';
 export type {
   BytesKeyspaceOptions,
   Codec,

@@ -9,6 +9,7 @@ import {
 } from '@edis/core';
 import type { CallContext } from './call-context.ts';
 import { askInfo, collectStats } from './cluster-queries.ts';
+import { noSuchKeyspace } from './no-such-keyspace.ts';
 import type { CallOptions } from './options.ts';
 import type { KeyspaceDescription, NodeStatsReply } from './results.ts';
 import type { CallLimits, Channel } from './transport.ts';
@@ -86,6 +87,19 @@ export async function listKeyspaces(
 ): Promise<KeyspaceDescription[]> {
   const stats = await primaryStats(context, options);
   return context.parts.runner.routes.topology.keyspaces.map((keyspace) => describe(keyspace, stats));
+}
+
+/** One keyspace of the client's map. */
+export async function describeKeyspace(
+  context: CallContext,
+  name: string,
+  options: CallOptions | undefined,
+): Promise<KeyspaceDescription> {
+  refuse(keyspaceNameFault(name));
+  const { topology } = context.parts.runner.routes;
+  const keyspace = topology.keyspaces.find((each) => each.name === name);
+  if (keyspace === undefined) throw noSuchKeyspace(topology, name);
+  return describe(keyspace, await primaryStats(context, options));
 }
 
 function ask(

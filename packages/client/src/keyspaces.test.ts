@@ -107,6 +107,19 @@ it('keyspaces are listed with what the primaries hold', async () => {
   expect(await client.keyspaces()).toMatchObject([{ records: undefined }, { records: undefined, bytes: undefined }]);
 });
 
+it('one keyspace is described as in the list; a name of none is refused with those that there are', async () => {
+  await open();
+  await client.createKeyspace('users', { defaultTtlMs: 5_000 });
+  await client.keyspace('users').put('k', '12345');
+  const users = await client.describeKeyspace('users');
+  expect(users).toMatchObject({ name: 'users', settings: { defaultTtlMs: 5_000 }, records: 1, bytes: 5 });
+  expect((await client.keyspaces())[1]).toEqual(users);
+  const error = await failureOf(client.describeKeyspace('usres'));
+  expect(error).toMatchObject({ code: 'no-such-keyspace' });
+  expect(error.message).toContain('default, users');
+  expect(await failureOf(client.describeKeyspace('Users'))).toMatchObject({ code: 'invalid-argument' });
+});
+
 it('info that cannot be reached is told', async () => {
   await open();
   cluster.stopInfo();

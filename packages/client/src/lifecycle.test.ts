@@ -131,6 +131,35 @@ test('statistics name every member; one that is away appears with its error', as
   expect((await client.describe()).topology.cluster).toBe('fake-1');
 });
 
+test('figures of shards come with those of their members, of the same answers', async () => {
+  const cluster = new FakeCluster({ shards: 2, replicas: 1 });
+  const client = await open(cluster);
+  cluster.node('s2-r1').kill();
+  const { shards, nodes } = await client.clusterStats();
+  expect(nodes).toHaveLength(4);
+  expect(shards).toMatchObject([
+    { shard: 's1', nodeCount: 2 },
+    { shard: 's2', nodeCount: 1 },
+  ]);
+});
+
+test('shards are in the order of their numbers, whatever order they joined in', async () => {
+  const cluster = new FakeCluster({ shards: 11, replicas: 0 });
+  const names = Array.from({ length: 11 }, (_, index) => `s${index + 1}`);
+  cluster.change({ shards: cluster.topology.shards.toReversed() });
+  const client = await open(cluster);
+  const namesOf = (rows: readonly { readonly shard: string }[]) => rows.map(({ shard }) => shard);
+  expect(namesOf(client.topology().shards)).toEqual(names);
+  expect(namesOf((await client.describe()).topology.shards)).toEqual(names);
+  expect(namesOf(await client.stats())).toEqual(names);
+  expect(namesOf((await client.clusterStats()).shards)).toEqual(names);
+  expect(namesOf((await client.distribution()).shards)).toEqual(names);
+  const { revision } = cluster.change({ shards: cluster.topology.shards.toReversed().slice(1) });
+  await until('the next map is there', () => client.topology().revision === revision);
+  expect(namesOf(client.topology().shards)).toEqual(names.slice(1));
+  expect((await client.put('k', 'v')).shard).toBe(client.locate('k').shard);
+});
+
 test('a new cluster at the same address is begun anew', async () => {
   const cluster = new FakeCluster({ shards: 1, replicas: 0 });
   const client = await open(cluster);

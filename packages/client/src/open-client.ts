@@ -8,14 +8,16 @@ import {
 import type { ClientParts } from './call-context.ts';
 import type { Client, Session } from './client.ts';
 import { askInfo, collectStats } from './cluster-queries.ts';
-import { createKeyspace, dropKeyspace, listKeyspaces } from './keyspace-admin.ts';
+import { createKeyspace, describeKeyspace, dropKeyspace, listKeyspaces } from './keyspace-admin.ts';
 import { KeyspaceScope } from './keyspace-scope.ts';
 import { OpenSession } from './open-session.ts';
 import type { CallOptions, PromoteOptions } from './options.ts';
 import { promoteShard } from './promote.ts';
-import type { KeyspaceDescription, NodeStatsReply, PromoteResult } from './results.ts';
+import type { ClusterStats, KeyspaceDescription, NodeStatsReply, PromoteResult } from './results.ts';
 import { RootCalls } from './root-calls.ts';
+import { inOrder } from './route-table.ts';
 import { SessionView } from './session-view.ts';
+import { shardStatsOf } from './shard-stats.ts';
 
 /** The public interface over the machinery. */
 export class OpenClient extends RootCalls implements Client {
@@ -49,6 +51,10 @@ export class OpenClient extends RootCalls implements Client {
     return listKeyspaces(this.context, options);
   }
 
+  async describeKeyspace(name: string, options?: CallOptions): Promise<KeyspaceDescription> {
+    return describeKeyspace(this.context, name, options);
+  }
+
   topology(): Topology {
     return this.parts.runner.routes.topology;
   }
@@ -56,14 +62,21 @@ export class OpenClient extends RootCalls implements Client {
   async describe(options?: CallOptions): Promise<ClusterDescription> {
     const { transport } = this.parts;
     const limits = this.context.callLimits(options);
-    return askInfo('describe', this.context.infoAddresses(), transport, limits, (channel, each) =>
+    const addresses = this.context.infoAddresses();
+    const found = await askInfo('describe', addresses, transport, limits, (channel, each) =>
       channel.describeCluster(each),
     );
+    return { ...found, topology: inOrder(found.topology) };
   }
 
   async stats(options?: CallOptions): Promise<NodeStatsReply[]> {
     const { runner, transport } = this.parts;
     return collectStats(runner.routes, transport, this.context.callLimits(options), 'members');
+  }
+
+  async clusterStats(options?: CallOptions): Promise<ClusterStats> {
+    const nodes = await this.stats(options);
+    return { shards: shardStatsOf(nodes), nodes };
   }
 
   async promote(shard: string, options?: PromoteOptions): Promise<PromoteResult> {

@@ -142,12 +142,13 @@ export type WatchEvent =
     }
   | { readonly kind: 'snapshot-end'; readonly shard: ShardId; readonly token: string };
 
-/** How the records of a keyspace are spread. */
+/** How the records of a keyspace are spread; records, bytes and hot keys are those of that keyspace. */
 export interface Distribution {
   readonly keyspace: string;
   readonly shards: readonly ShardShare[];
   readonly records: Balance;
   readonly bytes: Balance;
+  /** Of all keyspaces. */
   readonly operations: Balance;
   /** Most first; estimates. */
   readonly hotKeys: readonly {
@@ -164,6 +165,7 @@ export interface ShardShare {
   readonly slots: number;
   readonly records: number;
   readonly bytes: number;
+  /** Of all keyspaces: nodes do not count them apart. */
   readonly operationsPerSecond: number;
   /** Part of all records, 0 – 1. */
   readonly share: number;

@@ -2,6 +2,7 @@ import {
   type EdisError,
   encodeSessionToken,
   type KeyspaceSettings,
+  type LatencyFigures,
   type MemberRole,
   type Metadata,
   type NodeStats,
@@ -202,18 +203,72 @@ export type NodeStatsReply =
   | { readonly node: string; readonly shard: ShardId; readonly stats: NodeStats; readonly error?: undefined }
   | { readonly node: string; readonly shard: ShardId; readonly error: EdisError; readonly stats?: undefined };
 
+/** Figures of a shard as a whole: what its primary holds, and what all its members do that answered. */
+export interface ShardStats {
+  readonly shard: ShardId;
+  /** That answered. */
+  readonly nodeCount: number;
+  /** Of the primary; without one, of the member that has the most. */
+  readonly recordCount: number;
+  readonly recordBytes: number;
+  /** Of all members. */
+  readonly operationsPerSecond: number;
+  readonly queueOperations: number;
+  /** Of the member that is furthest behind. */
+  readonly lagEntries: number;
+  /** Of the slowest member. */
+  readonly readLatencyUs: LatencyFigures;
+  readonly writeLatencyUs: LatencyFigures;
+  /** Of all members. */
+  readonly cacheHitCount: number;
+  readonly cacheMissCount: number;
+  /** Undefined: nothing was looked up. */
+  readonly cacheHitRatio: number | undefined;
+  readonly receiptOperations: number;
+}
+
+/** Both of the same answers, in the order of the shards. */
+export interface ClusterStats {
+  readonly shards: readonly ShardStats[];
+  readonly nodes: readonly NodeStatsReply[];
+}
+
 /** Where a key lives, and why there. */
 export interface Location {
   readonly key: Key;
   readonly keyspace: string;
   readonly strategy: 'hash';
+  /** The part of the key that alone is hashed, the one in braces; undefined: the whole key is. */
+  readonly hashTag: string | undefined;
   readonly slot: number;
   readonly shard: ShardId;
   readonly epoch: number;
   readonly members: readonly LocationMember[];
-  /** Nodes that this client would read from now; the primary alone when no replica is usable. */
+  /** Nodes that this client would read from now; empty: nobody could answer. */
   readonly readers: readonly string[];
+  /** Node of the primary, which alone writes and answers strong reads; undefined: the map has none. */
+  readonly writer: string | undefined;
+  /** Nodes that may lead when the primary is lost; the one with the best log will. */
+  readonly successors: readonly string[];
 }
+
+/**
+ * Why a member would, or would not, answer a read that any replica may answer.
+ *
+ * It would: `replica`, in turn with the others; `only-primary`, the primary while no replica is usable;
+ * `still-answers`, the only one that this client reaches, though info holds it for dead.
+ *
+ * It would not: `replicas-first`, the primary while there are replicas to spare it; `learner`, not level yet; `down`,
+ * as info says; `unreachable` for this client.
+ */
+export type ReadCause =
+  | 'replica'
+  | 'only-primary'
+  | 'still-answers'
+  | 'replicas-first'
+  | 'learner'
+  | 'down'
+  | 'unreachable';
 
 export interface LocationMember {
   readonly node: string;
@@ -223,6 +278,9 @@ export interface LocationMember {
   readonly voting: boolean;
   /** What this client dials. */
   readonly address: string;
+  /** Whether this client would read from it now, and why or why not. */
+  readonly reads: boolean;
+  readonly readCause: ReadCause;
 }
 
 const noMetadata: Metadata = Object.freeze({});

@@ -6,7 +6,7 @@
  * cluster begins anew, because its positions and ids mean nothing to this one.
  */
 import {
-  EdisError,
+  type EdisError,
   type Keyspace,
   type Member,
   networkOf,
@@ -15,17 +15,16 @@ import {
   type SessionToken,
   type Shard,
   type ShardId,
+  sortByShard,
   type Topology,
 } from '@edis/core';
 import type { Environment } from './environment.ts';
 import type { KeyspaceScope } from './keyspace-scope.ts';
+import { noSuchKeyspace } from './no-such-keyspace.ts';
 import { type ConnectionOwner, NodeConnection } from './node-connection.ts';
 import type { ClientConfig } from './options.ts';
 import { ShardRoute } from './shard-route.ts';
 import type { Transport } from './transport.ts';
-
-/** A cluster may have a thousand keyspaces. */
-const maxNamesInMessage = 10;
 
 export class RouteTable {
   readonly #config: ClientConfig;
@@ -51,9 +50,10 @@ export class RouteTable {
     this.#owner = owner;
     this.#transport = transport;
     this.#environment = environment;
-    this.#router = new Router(topology);
+    this.#router = new Router(inOrder(topology));
   }
 
+  /** Its shards are in the order of their numbers, and so is all that is made of them. */
   get topology(): Topology {
     return this.#router.topology;
   }
@@ -98,11 +98,11 @@ export class RouteTable {
     const knownRoutes = keepsHistory ? this.#routesByShard : new Map<ShardId, ShardRoute>();
     const knownConnections = keepsHistory ? this.#connections : new Map<string, NodeConnection>();
     this.#network = this.#config.network ?? networkOf(topology, dialledInfo);
-    this.#router = new Router(topology);
+    this.#router = new Router(inOrder(topology));
     this.#routesByShard = new Map();
     this.#connections = new Map();
     const deposed: NodeConnection[] = [];
-    for (const shard of topology.shards) {
+    for (const shard of this.topology.shards) {
       const route = knownRoutes.get(shard.shard) ?? new ShardRoute(topology.cluster, shard.shard, this.#environment);
       const formerPrimary = route.primary;
       this.#routesByShard.set(shard.shard, route);
@@ -116,12 +116,8 @@ export class RouteTable {
     for (const connection of deposed) connection.depose();
   }
 
-  noSuchKeyspace(scope: KeyspaceScope): EdisError {
-    const { keyspaces } = this.topology;
-    const named = keyspaces.slice(0, maxNamesInMessage).map((keyspace) => keyspace.name);
-    const more = keyspaces.length > named.length ? ` and ${keyspaces.length - named.length} more` : '';
-    const has = `${named.join(', ')}${more}`;
-    return new EdisError('no-such-keyspace', `there is no keyspace ${scope.name}; the cluster has ${has}`);
+  noSuchKeyspace({ name }: KeyspaceScope): EdisError {
+    return noSuchKeyspace(this.topology, name);
   }
 
   close(): void {
@@ -146,4 +142,8 @@ export class RouteTable {
     }
     route.replicas = replicas;
   }
+}
+
+export function inOrder(topology: Topology): Topology {
+  return { ...topology, shards: sortByShard(topology.shards) };
 }

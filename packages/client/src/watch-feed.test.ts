@@ -1,4 +1,4 @@
-import { decodeFeedToken, encodeFeedToken, unreachable } from '@edis/core';
+import { decodeFeedToken, defaultKeyspaceSettings, encodeFeedToken, unreachable } from '@edis/core';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { systemEnvironment } from './environment.ts';
@@ -349,6 +349,13 @@ describe('a feed ends', () => {
     expect(cluster.hasStream('s1')).toBe(false);
     expect((await cluster.watch({ signal: controller.signal }).next()).done).toBe(true);
     expect(cluster.hasStream('s1')).toBe(false);
+  });
+
+  test("with 'no-such-keyspace' at its begin where there is none, and which there are", () => {
+    const cluster = played(shardOf('s1', 0));
+    const people = { id: 5, name: 'people', strategy: 'hash', settings: defaultKeyspaceSettings, slots: [] } as const;
+    cluster.topology = { ...cluster.topology, keyspaces: [people] };
+    expect(() => cluster.watch()).toThrow('there is no keyspace users; the cluster has people');
   });
 
   test("with 'no-such-keyspace' when the keyspace is dropped, behind what was received", async () => {

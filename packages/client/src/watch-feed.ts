@@ -20,6 +20,7 @@ import {
 } from '@edis/core';
 import { keyBytes } from './call-input.ts';
 import type { CancelTimer, Environment } from './environment.ts';
+import { noSuchKeyspace } from './no-such-keyspace.ts';
 import type { WatchEvent, WatchOptions } from './query-options.ts';
 import { changeEvent, snapshotBegin, snapshotEnd, type TokenBase } from './watch-event.ts';
 import { type FeedTransport, type Received, type WatchRoutes, WatchShard } from './watch-shard.ts';
@@ -76,7 +77,7 @@ export class WatchFeed implements AsyncIterableIterator<WatchEvent, undefined> {
     this.#parts = parts;
     const { routes, environment, options } = parts;
     const keyspace = this.#keyspace();
-    if (keyspace === undefined) throw new EdisError('no-such-keyspace', `there is no keyspace ${parts.keyspace}`);
+    if (keyspace === undefined) throw noSuchKeyspace(routes.topology, parts.keyspace);
     this.#scope = { cluster: routes.topology.cluster, keyspace: keyspace.id, prefix: prefixOf(options) };
     const { initial, known } = beginningOf(options.from, this.#scope);
     for (const { shard } of routes.topology.shards) this.#add(shard, known?.get(shard) ?? initial);

@@ -22,6 +22,47 @@ test('rates are those of the counted operations over the sampled part', () => {
   expect(steady?.operationsPerSecond).toBeLessThan(240);
 });
 
+/** As many notes of a key in each second from one moment to the other, and a tick at the end of each. */
+function load(sketch: HotKeys, key: string, perSecond: number, fromMs: number, toMs: number): void {
+  for (let nowMs = fromMs; nowMs < toMs; nowMs += 1000) {
+    sketch.tick(nowMs);
+    for (let index = 0; index < perSecond; index += 1) sketch.note(1, key);
+  }
+  sketch.tick(toMs);
+}
+
+const hourMs = 3_600_000;
+
+test.each([1, 3, 10, 60])(
+  'a key that is hit 1000 times a second since %d s has that rate, however old the process',
+  (seconds) => {
+    const sketch = new HotKeys();
+    load(sketch, 'old', 1, 0, hourMs);
+    load(sketch, 'new', 1000, hourMs, hourMs + seconds * 1000);
+    const [first] = sketch.top(1, 1);
+    expect(first?.key).toBe('new');
+    expect(first?.operationsPerSecond).toBeGreaterThan(930);
+    expect(first?.operationsPerSecond).toBeLessThan(1030);
+  },
+);
+
+test('the rate of a key is without what its counter had from the key whose place it took', () => {
+  const sketch = new HotKeys(1);
+  load(sketch, 'before', 1000, 0, 60_000);
+  load(sketch, 'after', 10, 60_000, 63_000);
+  const [after] = sketch.top(1, 1);
+  expect(after?.key).toBe('after');
+  expect(after?.operationsPerSecond).toBeGreaterThan(8);
+  expect(after?.operationsPerSecond).toBeLessThan(12);
+});
+
+test('keys that were noted before the first tick are counted from it on', () => {
+  const sketch = new HotKeys();
+  sketch.note(1, 'early');
+  load(sketch, 'early', 1000, hourMs, hourMs + 3000);
+  expect(sketch.top(1, 1)[0]?.operationsPerSecond).toBeGreaterThan(930);
+});
+
 test('load that has ended fades away', () => {
   const sketch = new HotKeys();
   sketch.tick(0);

@@ -176,6 +176,7 @@ export type { EqualsPredicate, OrderingPredicate, SearchPlan } from './search-pl
 export { orderingPredicate, planSearch, predicateFilter, wantsProbe } from './search-plan.ts';
 export type { SessionToken } from './session-token.ts';
 export { decodeSessionToken, encodeSessionToken } from './session-token.ts';
+export { sortByShard } from './shard-order.ts';
 export { crc16, slotOf } from './slot.ts';
 export { Staleness } from './staleness.ts';
 export type { Timers } from './timers.ts';

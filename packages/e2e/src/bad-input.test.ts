@@ -11,11 +11,21 @@ const mebibyte = 1024 * 1024;
 let cluster: TestCluster;
 let client: Client;
 let edis: Edis;
+/** What the cluster holds before the first mistake. */
+let untouched: unknown;
+
+/** All that is stored, as the primary has it now: the figures of `stats` come a moment later. */
+async function contents(): Promise<unknown> {
+  const records = await client.scan({ consistency: 'strong' }).toArray();
+  return records.map(({ key, value, version, metadata, expiresAtMs }) => [key, value, version, metadata, expiresAtMs]);
+}
 
 beforeAll(async () => {
   cluster = await TestCluster.start({ shards: 1, replicas: 0 });
   client = await cluster.client();
   edis = new Edis(cluster.cluster.info);
+  await client.put('text', 'no number', { metadata: { age: 'old' } });
+  untouched = await contents();
 });
 
 afterAll(async () => {
@@ -65,11 +75,45 @@ const mistakes: readonly Mistake[] = [
     code: 'no-such-keyspace',
     text: 'there is no keyspace nope; the cluster has default',
   },
+  {
+    args: ['watch', '--keyspace', 'nope'],
+    code: 'no-such-keyspace',
+    text: 'there is no keyspace nope; the cluster has default',
+  },
+  { args: ['scan', '--cursor', 'nonsense'], code: invalid, text: 'the cursor cannot be read' },
+  { args: ['watch', '--from', 'nonsense'], code: invalid, text: 'the token of the feed cannot be read' },
+  {
+    args: ['aggregate', '--sum', 'age'],
+    code: invalid,
+    text: 'the field "age" of the record "text" is "old"; that is no decimal number that can be added up',
+  },
+  { args: ['put', 'k', 'v', '--ttl', '0'], code: usage, text: '--ttl is 0; it must be from 1ms to 36500d' },
+  { args: ['put', 'k', 'v', '--ttl', '-5s'], code: usage, text: "--ttl: '-5s' is not a duration" },
+  { args: ['incr', 'text', '1.5'], code: usage, text: "BY is '1.5'; it must be a whole number of 64 bits" },
+  { args: ['incr', 'text'], code: invalid, text: 'the value is not an integer of 64 bits in decimal digits' },
+  {
+    args: ['put', 'a\u0001b\u001b[31m', 'v'],
+    code: usage,
+    text: 'put: KEY has a control character, U+0001, as character 2; if it is meant, write the record with mput',
+  },
+  { args: ['incr', 'bad\nkey', '2'], code: usage, text: 'incr: KEY has a control character, U+000A, as character 4' },
+  {
+    args: ['import', '--from-line', '9'],
+    stdin: '{"key":"first","value":"1"}\n',
+    code: usage,
+    text: 'import: --from-line is 9, but stdin has only 1 line; nothing was written',
+  },
   { args: ['get', 'k', '--after', 'nonsense'], code: invalid, text: 'the session token cannot be read' },
   { args: ['get', 'k', '--timeout', 'soon'], code: usage, text: "--timeout: 'soon' is not a duration" },
   { args: ['get', 'k', '--max-staleness', '5'], code: usage, text: "--max-staleness: '5' is not a duration" },
   { args: ['mput'], stdin: brokenLines, code: invalid, text: 'line 3: "value" is neither a text nor {"base64":…}' },
   { args: ['mput'], stdin: '{"key":"first"', code: invalid, text: 'line 1: is not JSON' },
+  {
+    args: ['mput'],
+    stdin: String.raw`{"key":"half\ud83d","value":"1"}`,
+    code: invalid,
+    text: 'line 1: "key" has half a surrogate pair, which UTF-8 cannot store; give its bytes as {"base64":…}',
+  },
   { args: ['mput', 'novalue'], code: usage, text: "'novalue' is not KEY=VALUE" },
   {
     args: ['get', 'k', '--info', nobody, '--timeout', '300ms'],
@@ -82,7 +126,8 @@ const mistakes: readonly Mistake[] = [
 
 function titleOf({ args }: Mistake): string {
   const words = args.map((arg) => (arg.length > 24 ? `${arg.slice(0, 20)}…` : arg));
-  return `edis ${words.slice(0, 5).join(' ')}`;
+  // A control character of a key is shown and does not act.
+  return `edis ${JSON.stringify(words.slice(0, 5).join(' ')).slice(1, -1)}`;
 }
 
 function withTitles(chosen: readonly Mistake[]): (readonly [string, Mistake])[] {
@@ -97,6 +142,7 @@ test.each(withTitles(mistakes))(
     expect(stderr).toMatch(/^edis: [^\n]+\n$/);
     expect(stderr).toContain(text);
     expect(stderr).not.toMatch(/\bat \S+:\d+:\d+|Error:|Resolution note/);
+    expect(await contents()).toEqual(untouched);
   },
 );
 
@@ -109,12 +155,14 @@ test.each(withTitles(oneOfEachCode))(
     expect(ended).toMatchObject({ code: exitCode, stdout: '' });
     const document: unknown = JSON.parse(stderr);
     expect(document).toEqual({ error: { code, message: expect.stringContaining(text) } });
+    expect(await contents()).toEqual(untouched);
   },
 );
 
 test('an input with a broken line changes nothing', async () => {
   expect((await edis.run(['mput'], { stdin: brokenLines })).stderr).toContain('no earlier record was written');
   expect(await client.exists('first')).toBe(false);
+  expect(await contents()).toEqual(untouched);
 });
 
 test('an info that nobody answers at is given up within the timeout', async () => {
@@ -126,15 +174,65 @@ test('an info that nobody answers at is given up within the timeout', async () =
   expect(performance.now() - startMs).toBeLessThan(3000);
 });
 
-test('a token of another cluster is refused, and names both clusters', async () => {
+test('a deadline in the past writes nothing: mput says so, import leaves the record out', async () => {
+  const stdin = '{"key":"late","value":"1","expiresAtMs":5}\n';
+  const { stderr, ...ended } = await edis.run(['mput'], { stdin });
+  expect(ended).toMatchObject({ code: 2, stdout: '' });
+  expect(stderr).toMatch(
+    /^edis: 0 of 1 record written; line 1: the deadline 5 has passed[^\n]*; nothing was written\n$/,
+  );
+  expect(await edis.run(['import'], { stdin })).toMatchObject({
+    code: 0,
+    stdout: '0 records written, 1 left out: their deadline has passed\n',
+  });
+  expect(await contents()).toEqual(untouched);
+});
+
+test('an import with a broken line has written those before it alone, and goes on from there', async () => {
+  const lines = ['{"key":"import:1","value":"1"}', '{"key":"import:2","value":"2"}', '{"key":"import:3","val'];
+  const stdin = `${lines.join('\n')}\n{"key":"import:4","value":"4"}\n`;
+  const before = await client.count();
+  const { stderr, ...ended } = await edis.run(['import'], { stdin });
+  expect(ended).toMatchObject({ code: 2, stdout: '' });
+  expect(stderr).toMatch(
+    /^edis: line 3: is not JSON; [^\n]*; the lines before 3 are all done, 2 records written now; /,
+  );
+  expect(stderr).toContain('correct the line, then go on with: edis import - --from-line 3');
+  expect(await client.keys({ prefix: 'import:' }).toArray()).toEqual(['import:1', 'import:2']);
+  expect(await client.count()).toBe(before + 2);
+  const corrected = stdin.replace('"val\n', '"value":"3"}\n');
+  expect(await edis.run(['import', '-', '--from-line', '3'], { stdin: corrected })).toMatchObject({
+    code: 0,
+    stdout: '2 records written (s1: 2)\n',
+  });
+  expect(await client.count()).toBe(before + 4);
+});
+
+test('tokens and cursors of another cluster are refused, and name both clusters', async () => {
   const other = await TestCluster.start({ shards: 1, replicas: 0 });
   try {
-    const { token } = await (await other.client()).put('k', 'v');
-    const { code, stderr, stdout } = await edis.run(['get', 'k', '--after', token]);
-    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-    expect(stderr).toContain(`belongs to cluster ${(await other.client()).topology().cluster}`);
-    expect(stderr).toContain(`this is cluster ${client.topology().cluster}`);
+    const there = await other.client();
+    const { token } = await there.put('k', 'v');
+    await there.put('l', 'v');
+    const scan = there.scan({ limit: 1 });
+    await scan.toArray();
+    const feedTokens: string[] = [];
+    for await (const event of there.watch({ from: 'start' })) {
+      if (feedTokens.push(event.token) === 1) break;
+    }
+    const unchanged = await contents();
+    for (const args of [
+      ['get', 'k', '--after', token],
+      ['scan', '--cursor', scan.cursor ?? ''],
+      ['watch', '--from', feedTokens[0] ?? ''],
+    ]) {
+      const { code, stderr, stdout } = await edis.run(args);
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+      expect(stderr).toContain(`belongs to cluster ${there.topology().cluster}`);
+      expect(stderr).toContain(`this is cluster ${client.topology().cluster}`);
+    }
     await expect(client.get('k', { after: token })).rejects.toMatchObject({ code: invalid });
+    expect(await contents()).toEqual(unchanged);
   } finally {
     await other.close();
   }

@@ -8,7 +8,7 @@ import { readValue } from '../value-input.ts';
 
 export const append: CommandDefinition = {
   name: 'append',
-  arguments: [{ name: 'KEY', completes: 'key' }, { name: 'VALUE' }],
+  arguments: [{ name: 'KEY', completes: 'key', makesRecord: true }, { name: 'VALUE' }],
   options: { ack: ackOption },
   examples: [
     ['append log " and more"', 'to the end of the value; makes the record if there is none'],

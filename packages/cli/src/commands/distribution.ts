@@ -8,7 +8,6 @@ import { toJsonBytes } from '../json-bytes.ts';
 import { showBytesLine } from '../record-view.ts';
 import type { Column } from '../table.ts';
 import { formatTable } from '../table.ts';
-import { sortByShard } from '../topology-view.ts';
 
 export const distribution: CommandDefinition = {
   name: 'distribution',
@@ -35,7 +34,7 @@ function wantsBars({ output, environment }: CommandContext): boolean {
 function distributionJson({ keyspace, shards, records, bytes, operations, hotKeys }: Distribution) {
   return {
     keyspace,
-    shards: sortByShard(shards).map(({ shard, node, role, slots, ...figures }) => ({
+    shards: shards.map(({ shard, node, role, slots, ...figures }) => ({
       shard,
       node,
       role,
@@ -65,7 +64,7 @@ function balanceJson({ total, expected, standardDeviation, coefficientOfVariatio
 const barWidth = 20;
 
 function showDistribution(found: Distribution, bars: boolean): string {
-  const shards = sortByShard(found.shards);
+  const { shards } = found;
   const greatest = Math.max(...shards.map(({ share }) => share), 0);
   const bar: Column<ShardShare> = {
     title: '',
@@ -81,7 +80,11 @@ function showDistribution(found: Distribution, bars: boolean): string {
       ...(bars ? [bar] : []),
       { title: 'DEVIATION', align: 'right', cell: ({ deviation }) => showDeviation(deviation) },
       { title: 'BYTES', align: 'right', cell: ({ bytes }) => showBytes(bytes) },
-      { title: 'OPS/S', align: 'right', cell: ({ operationsPerSecond }) => showCount(operationsPerSecond) },
+      {
+        title: 'OPS/S OF ALL KEYSPACES',
+        align: 'right',
+        cell: ({ operationsPerSecond }) => showCount(operationsPerSecond),
+      },
     ],
     shards,
   );

@@ -55,6 +55,7 @@ export const importCommand: CommandDefinition = {
       const transfer = { input, size, fromLine, batchRecords, ack };
       return await withClient(context, async (client) => {
         const report = await runImport(client, transfer, context);
+        checkReached(report, path, fromLine);
         const rest = ['--batch', String(batchRecords), ...(ack === undefined ? [] : ['--ack', ack])];
         const shown = batchRecords === defaultBatchRecords ? rest.slice(2) : rest;
         return printReport(report, client.token, (line) => [path, '--from-line', String(line), ...shown], context);
@@ -114,6 +115,14 @@ async function runImport(client: Client, transfer: Transfer, context: CommandCon
     progress.end();
     stopListening();
   }
+}
+
+/** Where all is done, the line behind the last one is where to go on; one further on belongs to another input. */
+function checkReached({ nextLine, lineCount }: ImportReport, path: string, fromLine: number): void {
+  if (nextLine !== undefined || fromLine <= lineCount + 1) return;
+  const what = path === '-' ? 'stdin' : path;
+  const has = `${showCount(lineCount)} ${lineCount === 1 ? 'line' : 'lines'}`;
+  throw new EdisError('usage', `import: --from-line is ${fromLine}, but ${what} has only ${has}; nothing was written`);
 }
 
 async function printReport(

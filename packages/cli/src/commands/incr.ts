@@ -8,7 +8,7 @@ import { ackOption } from '../option.ts';
 export const incr: CommandDefinition = {
   name: 'incr',
   arguments: [
-    { name: 'KEY', completes: 'key' },
+    { name: 'KEY', completes: 'key', makesRecord: true },
     { name: 'BY', optional: true },
   ],
   options: { ack: ackOption },

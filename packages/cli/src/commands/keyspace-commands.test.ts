@@ -91,6 +91,7 @@ test.each([
 
 test('distribution has bars on a terminal, and numbers alone elsewhere or with NO_COLOR', async () => {
   const terminal = await runFake(['distribution'], { isTerminal: true });
+  expect(terminal.stdout.text).toMatch(/^SHARD .* OPS\/S OF ALL KEYSPACES$/m);
   expect(terminal.stdout.text).toMatch(/^s1 +write-shard-1 +8192 +750 +75\.0 % +█{20} +\+250 +4\.0 KiB +30$/m);
   expect(terminal.stdout.text).toMatch(/^s2 +write-shard-2 +8192 +250 +25\.0 % +█{6}▋ +-250 +2\.0 KiB +10$/m);
   expect(terminal.stdout.text).toMatch(/^keys +1 000 +500 +250 +50\.0 %$/m);

@@ -1,4 +1,4 @@
-import type { Key, Location } from '@edis/client';
+import type { Location, LocationMember, ReadCause } from '@edis/client';
 import { slotCount } from '@edis/core';
 import type { CommandDefinition } from '../command.ts';
 import { withClient } from '../connection.ts';
@@ -23,12 +23,12 @@ export const locate: CommandDefinition = {
       await output.json({
         ...location,
         key: toJsonBytes(location.key),
-        hashTag: hashTag(location.key) ?? null,
+        hashTag: location.hashTag ?? null,
+        writer: location.writer ?? null,
         slotReason: slotReason(location),
         readReason: readReason(location),
         strongReason: strongReason(location),
         writeReason: writeReason(location),
-        successors: successorsOf(location),
         failoverReason: failoverReason(location),
       });
     } else {
@@ -46,6 +46,7 @@ function showLocation(location: Location): string {
       { title: 'ROLE', cell: ({ role }) => role },
       { title: 'VOTES', cell: ({ voting }) => (voting ? 'yes' : 'no') },
       { title: 'STATE', cell: ({ alive }) => (alive ? 'alive' : 'down') },
+      { title: 'READS', cell: ({ readCause }) => readWords[readCause] },
       { title: 'ADDRESS', cell: ({ address }) => address },
     ],
     members,
@@ -64,8 +65,8 @@ function showLocation(location: Location): string {
   ].join('\n');
 }
 
-function primaryOf({ members }: Location): Location['members'][number] | undefined {
-  return members.find(({ role }) => role === 'primary');
+function primaryOf({ members, writer }: Location): LocationMember | undefined {
+  return members.find(({ node }) => node === writer);
 }
 
 /** Of a primary that is down, what to look at. */
@@ -74,49 +75,47 @@ function standingOf(location: Location): string {
 }
 
 function strongReason(location: Location): string {
-  const name = primaryOf(location)?.node ?? 'nobody';
-  return `${name}: the primary alone knows that nothing is newer${standingOf(location)}`;
+  return `${location.writer ?? 'nobody'}: the primary alone knows that nothing is newer${standingOf(location)}`;
 }
 
 function writeReason(location: Location): string {
-  return `${primaryOf(location)?.node ?? 'nobody'}: the primary${standingOf(location)}`;
+  return `${location.writer ?? 'nobody'}: the primary${standingOf(location)}`;
 }
 
-/** Who may lead next. */
-function successorsOf({ members }: Location): string[] {
-  return members.filter(({ role, alive, voting }) => role !== 'primary' && alive && voting).map(({ node }) => node);
+function failoverReason({ shard, successors }: Location): string {
+  if (successors.length === 0) return `nobody: ${shard} has no other living member that votes`;
+  const names = successors.join(', ');
+  return successors.length === 1 ? `${names}: the other member that votes` : `${names}: the one with the best log`;
 }
 
-function failoverReason(location: Location): string {
-  const next = successorsOf(location);
-  if (next.length === 0) return `nobody: ${location.shard} has no other living member that votes`;
-  const names = next.join(', ');
-  return next.length === 1 ? `${names}: the other member that votes` : `${names}: the one with the best log`;
-}
-
-function slotReason({ key }: Location): string {
-  const tag = hashTag(key);
-  const part = tag === undefined ? 'the whole key' : `'${printableLine(tag)}', the part in braces`;
+function slotReason({ hashTag }: Location): string {
+  const part = hashTag === undefined ? 'the whole key' : `'${printableLine(hashTag)}', the part in braces`;
   return `CRC-16 of ${part}, modulo ${slotCount}`;
 }
 
-/** The part of a key that is hashed alone, by Redis Cluster's rule; undefined: the whole key is hashed. */
-function hashTag(key: Key): string | undefined {
-  // Braces are ASCII, so that they can be looked for in text and bytes alike.
-  const text = typeof key === 'string' ? key : Buffer.from(key).toString();
-  const open = text.indexOf('{');
-  const close = open < 0 ? -1 : text.indexOf('}', open + 1);
-  return close > open + 1 ? text.slice(open + 1, close) : undefined;
-}
+const readWords: Record<ReadCause, string> = {
+  replica: 'yes',
+  'only-primary': 'yes',
+  'still-answers': 'yes: it answers, though info holds it for dead',
+  'replicas-first': 'no: replicas do',
+  learner: 'no: not level yet',
+  down: 'no: down',
+  unreachable: 'no: not reachable from here',
+};
 
 function readReason(location: Location): string {
   const { readers, members, shard } = location;
-  const [only] = readers;
-  if (only === undefined) return `nobody: ${shard} has no node that could`;
+  const [first] = members.filter(({ reads }) => reads);
   const primary = primaryOf(location);
+  if (first === undefined) {
+    if (primary === undefined) return `nobody: ${shard} has no node that could`;
+    const state = primary.alive ? 'not reachable from here' : 'down';
+    return `nobody now: the primary ${primary.node} is ${state}, and no replica is usable`;
+  }
+  const { node, readCause } = first;
   if (readers.length > 1) return `${readers.join(', ')}: the replicas of ${shard}, in turn`;
-  if (only !== primary?.node) return `${only}: the only usable replica of ${shard}`;
-  if (!primary.alive) return `nobody now: the primary ${only} is down, and no replica is usable`;
+  if (readCause === 'still-answers') return `${node}: it answers, though info holds it for dead, and nobody else does`;
+  if (readCause === 'replica') return `${node}: the only usable replica of ${shard}`;
   const replicas = members.filter(({ role }) => role !== 'primary').length;
-  return `${only}: the primary, because ${replicas === 0 ? `${shard} has no replica` : 'no replica is usable now'}`;
+  return `${node}: the primary, because ${replicas === 0 ? `${shard} has no replica` : 'no replica is usable now'}`;
 }

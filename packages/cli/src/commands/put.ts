@@ -12,7 +12,7 @@ import { readValue } from '../value-input.ts';
 
 export const put: CommandDefinition = {
   name: 'put',
-  arguments: [{ name: 'KEY', completes: 'key' }, { name: 'VALUE' }],
+  arguments: [{ name: 'KEY', completes: 'key', makesRecord: true }, { name: 'VALUE' }],
   // `--meta a=1 b=2` leaves its second pair among the arguments; metadataOf takes it from there.
   takesSurplus: true,
   options: {

@@ -23,7 +23,10 @@ export const repl: CommandDefinition = {
     });
     try {
       const interactive = context.output.isTerminal && 'isTTY' in context.stdin && context.stdin.isTTY === true;
-      if (interactive) return await runTerminal(session, context);
+      if (interactive) {
+        await runTerminal(session, context);
+        return ending.signal.aborted ? exitCodes.unreachable : exitCodes.done;
+      }
       const { runPipe } = await import('../repl/repl-pipe.ts');
       return await runPipe(context.stdin, session, ending.signal);
     } catch (error) {
@@ -37,7 +40,7 @@ export const repl: CommandDefinition = {
   },
 };
 
-async function runTerminal(session: ReplSession, context: CommandContext): Promise<number> {
+async function runTerminal(session: ReplSession, context: CommandContext): Promise<void> {
   const { ReplTerminal } = await import('../repl/repl-terminal.ts');
   const { Completer } = await import('../repl/completer.ts');
   const { History, historyPath } = await import('../repl/history.ts');
@@ -50,5 +53,4 @@ async function runTerminal(session: ReplSession, context: CommandContext): Promi
   output.note(`Edis ${context.version}: help says what there is, Ctrl-D ends.`);
   const options = { input: stdin, terminal: process.stdout, output, session, completer: new Completer(open), history };
   await new ReplTerminal(options).run();
-  return exitCodes.done;
 }

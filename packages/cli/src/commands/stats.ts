@@ -1,4 +1,4 @@
-import type { NodeStatsReply } from '@edis/client';
+import type { ClusterStats, NodeStatsReply, ShardStats } from '@edis/client';
 import type { LatencyFigures, NodeStats } from '@edis/core';
 import type { CommandDefinition } from '../command.ts';
 import { withCluster } from '../connection.ts';
@@ -7,7 +7,6 @@ import { showBytes, showCount, showLatency, showShare } from '../figure.ts';
 import { toJsonBytes } from '../json-bytes.ts';
 import type { Column } from '../table.ts';
 import { formatWrappedTable } from '../table.ts';
-import { sortByShard } from '../topology-view.ts';
 
 export const stats: CommandDefinition = {
   name: 'stats',
@@ -19,17 +18,19 @@ export const stats: CommandDefinition = {
   ],
   async run(_, context) {
     const { output, settings } = context;
-    const replies = sortByShard(await withCluster(context, (client) => client.stats()));
-    if (settings.json) await output.json(statsJson(replies));
-    else await output.line(showStats(replies, output.columns));
+    const found = await withCluster(context, (client) => client.clusterStats());
+    if (settings.json) await output.json(statsJson(found));
+    else await output.line(showStats(found, output.columns));
     // A node that does not answer is shown as such; the command itself has done what it should.
     return exitCodes.done;
   },
 };
 
-/** @param replies in the order of their shards */
-export function statsJson(replies: readonly NodeStatsReply[]) {
-  return { shards: shardsOf(replies).map(shardJson), nodes: replies.map(replyJson) };
+export function statsJson({ shards, nodes }: ClusterStats) {
+  return {
+    shards: shards.map((shard) => ({ ...shard, cacheHitRatio: shard.cacheHitRatio ?? null })),
+    nodes: nodes.map(replyJson),
+  };
 }
 
 function replyJson(reply: NodeStatsReply) {
@@ -57,45 +58,6 @@ function replyJson(reply: NodeStatsReply) {
 function hitRatio({ cacheHitCount, cacheMissCount }: CacheFigures): number | null {
   const lookups = cacheHitCount + cacheMissCount;
   return lookups === 0 ? null : cacheHitCount / lookups;
-}
-
-/** A shard as a whole: what its primary holds, and what all its members do; its latency is that of the slowest. */
-function shardJson([shard, members]: readonly [string, readonly NodeStats[]]) {
-  // While there is no primary, the member that has the most is the best that is known.
-  const sum = (figure: (stats: NodeStats) => number) => members.reduce((total, stats) => total + figure(stats), 0);
-  const most = (figure: (stats: NodeStats) => number) => Math.max(0, ...members.map(figure));
-  const worst = (figures: (stats: NodeStats) => LatencyFigures) => ({
-    p50: most((stats) => figures(stats).p50),
-    p99: most((stats) => figures(stats).p99),
-  });
-  const cacheHitCount = sum((stats) => stats.cacheHitCount);
-  const cacheMissCount = sum((stats) => stats.cacheMissCount);
-  const primary = members.find(({ role }) => role === 'primary');
-  return {
-    shard,
-    nodeCount: members.length,
-    recordCount: primary?.recordCount ?? most((stats) => stats.recordCount),
-    recordBytes: primary?.recordBytes ?? most((stats) => stats.recordBytes),
-    operationsPerSecond: sum((stats) => stats.operationsPerSecond),
-    queueOperations: sum((stats) => stats.queueOperations),
-    lagEntries: most((stats) => stats.lagEntries),
-    readLatencyUs: worst((stats) => stats.readLatencyUs),
-    writeLatencyUs: worst((stats) => stats.writeLatencyUs),
-    cacheHitCount,
-    cacheMissCount,
-    cacheHitRatio: hitRatio({ cacheHitCount, cacheMissCount }),
-    receiptOperations: sum((stats) => stats.receiptOperations),
-  };
-}
-
-function shardsOf(replies: readonly NodeStatsReply[]): [string, NodeStats[]][] {
-  const shards = new Map<string, NodeStats[]>();
-  for (const { shard, stats } of replies) {
-    const members = shards.get(shard) ?? [];
-    if (stats !== undefined) members.push(stats);
-    shards.set(shard, members);
-  }
-  return [...shards];
 }
 
 type CacheFigures = Pick<NodeStats, 'cacheHitCount' | 'cacheMissCount'>;
@@ -133,7 +95,7 @@ const columns: readonly Column<Answered>[] = [
   { title: 'MEMORY', align: 'right', cell: ({ stats: { residentBytes } }) => showBytes(residentBytes) },
 ];
 
-const shardColumns: readonly Column<ReturnType<typeof shardJson>>[] = [
+const shardColumns: readonly Column<ShardStats>[] = [
   { title: 'SHARD', cell: ({ shard }) => shard },
   { title: 'NODES', align: 'right', cell: ({ nodeCount }) => String(nodeCount) },
   { title: 'KEYS', align: 'right', cell: ({ recordCount }) => showCount(recordCount) },
@@ -151,13 +113,12 @@ const shardColumns: readonly Column<ReturnType<typeof shardJson>>[] = [
 ];
 
 /** @param terminalColumns undefined: there is no terminal; 0: it does not know its own width */
-function showStats(replies: readonly NodeStatsReply[], terminalColumns: number | undefined): string {
+function showStats({ shards, nodes }: ClusterStats, terminalColumns: number | undefined): string {
   const width = terminalColumns === undefined || terminalColumns === 0 ? Number.POSITIVE_INFINITY : terminalColumns;
-  const answered = replies.filter((reply): reply is Answered => reply.stats !== undefined);
-  const shards = shardsOf(replies).map(shardJson);
+  const answered = nodes.filter((reply): reply is Answered => reply.stats !== undefined);
   const lines = [formatWrappedTable(shardColumns, shards, 1, width), ''];
   lines.push(formatWrappedTable(columns, answered, 2, width));
-  for (const reply of replies) {
+  for (const reply of nodes) {
     if (reply.error !== undefined) lines.push(`${reply.node} (${reply.shard}) does not answer: ${reply.error.message}`);
   }
   return lines.join('\n');

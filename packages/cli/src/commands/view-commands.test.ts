@@ -1,4 +1,5 @@
-import type { Key, Location } from '@edis/client';
+import type { Key, Location, LocationMember } from '@edis/client';
+import type { ClusterDescription } from '@edis/core';
 import { EdisError } from '@edis/core';
 import { expect, test } from 'vitest';
 import { FakeClient } from '../testing/fake-client.ts';
@@ -63,6 +64,34 @@ test('topology is a table with a line for each member and what the cluster waits
   expect(lines.at(-1)).toMatch(/^s1 +16384 +3 +read-shard-1-1 +learner +no +serving +40 +2 \(30 ms\) +internal=/);
 });
 
+class TwoKeyspaces extends FakeClient {
+  override async describe(): Promise<ClusterDescription> {
+    const { topology, ...rest } = await super.describe();
+    const [first] = topology.keyspaces;
+    if (first === undefined) throw new EdisError('internal', 'the sample has a keyspace');
+    const users = { ...first, id: 2, name: 'users', slots: [{ from: 0, to: 99, shard: 's1' }] };
+    return { ...rest, topology: { ...topology, keyspaces: [first, users] } };
+  }
+}
+
+test.each([
+  [[], 16_384],
+  [['--keyspace', 'default'], 16_384],
+  [['--keyspace', 'users'], 100],
+])('topology counts the slots of the chosen keyspace alone: %j', async (chosen, slots) => {
+  const client = new TwoKeyspaces();
+  const { stdout } = await runFake(['topology', ...chosen], { client });
+  expect(stdout.text).toMatch(new RegExp(`^s1 +${slots} +3 +write-shard-1 `, 'm'));
+  const json = await runFake(['topology', '--json', ...chosen], { client });
+  expect(JSON.parse(json.stdout.text)).toMatchObject({ shards: [{ slots }] });
+});
+
+test('topology of a keyspace that is none says which there are', async () => {
+  const { exitCode, stderr } = await runFake(['topology', '--keyspace', 'usres'], { client: new TwoKeyspaces() });
+  expect(exitCode).not.toBe(0);
+  expect(stderr.text).toContain('there is no keyspace usres; did you mean users?');
+});
+
 function clientWithStats(): FakeClient {
   const client = new FakeClient();
   client.statsReplies = [
@@ -108,21 +137,6 @@ test('stats --json is one document with all figures', async () => {
   });
 });
 
-test('the latency of a shard is that of its slowest member, and its cache hits are those of all', async () => {
-  const client = new FakeClient();
-  const slow = { ...sampleStats, readLatencyUs: { p50: 80, p99: 3000 }, cacheHitCount: 0, cacheMissCount: 4 };
-  client.statsReplies = [
-    { node: 'write-shard-1', shard: 's1', stats: sampleStats },
-    { node: 'read-shard-1-1', shard: 's1', stats: { ...slow, role: 'learner' } },
-  ];
-  const json = await runFake(['stats', '--json'], { client });
-  expect(JSON.parse(json.stdout.text)).toMatchObject({
-    shards: [{ readLatencyUs: { p50: 90, p99: 3000 }, writeLatencyUs: { p50: 400, p99: 2100 }, cacheHitRatio: 0.375 }],
-  });
-  const { stdout } = await runFake(['stats'], { client });
-  expect(stdout.text).toMatch(/^s1 +2 +1 234 +3\.0 MiB +10 000 +90 µs \/ 3\.0 ms +400 µs \/ 2\.1 ms +38 % /m);
-});
-
 test.each([60, 80, 120])('stats shows every column on a terminal of %d, in tables that fit it', async (columns) => {
   const client = clientWithStats();
   const wide = (await runFake(['stats'], { client })).stdout.text;
@@ -137,11 +151,11 @@ class LocatingClient extends FakeClient {
   override locate(key: Key): Location {
     const [primary, replica] = super.locate(key).members;
     if (primary === undefined || replica === undefined) throw new EdisError('internal', 'the sample has two members');
-    const members = [
-      { ...primary, alive: false },
-      { ...replica, voting: true },
+    const members: LocationMember[] = [
+      { ...primary, alive: false, reads: false, readCause: 'down' },
+      { ...replica, voting: true, reads: false, readCause: 'unreachable' },
     ];
-    return { ...super.locate(key), members, readers: [primary.node] };
+    return { ...super.locate(key), members, readers: [], successors: [replica.node] };
   }
 }
 
@@ -151,6 +165,8 @@ test('locate says of a primary that is down that it is, wherever it names it', a
   expect(stdout.text).toContain('reads     nobody now: the primary write-shard-1 is down, and no replica is usable');
   expect(stdout.text).toMatch(/^strong {4}write-shard-1: .*, which is down; `edis topology`/m);
   expect(stdout.text).toMatch(/^writes {4}write-shard-1: the primary, which is down; `edis topology`/m);
+  expect(stdout.text).toMatch(/^write-shard-1 +primary +yes +down +no: down +localhost:7410$/m);
+  expect(stdout.text).toMatch(/^read-shard-1-1 .* no: not reachable from here +localhost:7411$/m);
   const json = await runFake(['locate', 'k', '--json'], { client });
   expect(JSON.parse(json.stdout.text)).toMatchObject({
     readReason: expect.stringMatching(/^nobody now/),
@@ -162,7 +178,9 @@ test('locate says of a primary that is down that it is, wherever it names it', a
 });
 
 test('locate tells slot, shard, members, and who reads and why', async () => {
-  const { stdout } = await runFake(['locate', 'user:{7}:name']);
+  const client = new FakeClient();
+  client.hashTag = '7';
+  const { stdout } = await runFake(['locate', 'user:{7}:name'], { client });
   expect(stdout.text).toContain("slot      99: CRC-16 of '7', the part in braces, modulo 16384");
   expect(stdout.text).toContain('reads     read-shard-1-1: the only usable replica of s1');
   expect(stdout.text).toContain('strong    write-shard-1: the primary alone knows that nothing is newer');
@@ -175,6 +193,11 @@ test('locate tells slot, shard, members, and who reads and why', async () => {
     slot: 99,
     shard: 's1',
     readers: ['read-shard-1-1'],
+    writer: 'write-shard-1',
+    members: [
+      { reads: false, readCause: 'replicas-first' },
+      { reads: true, readCause: 'replica' },
+    ],
   });
 });
 

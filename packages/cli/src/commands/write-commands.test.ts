@@ -134,3 +134,22 @@ test('records of NDJSON name their own TTL, and --ttl is for those that do not',
   const wrong = await runFake(['mput'], { stdin: '{"key":"a","value":"1","ttlMs":0}' });
   expect(wrong.stderr.text).toContain('line 1: "ttlMs" is neither "never" nor a whole number from 1 to');
 });
+
+test('a key with a control character is written by NDJSON alone, and read and deleted as any other', async () => {
+  const client = new FakeClient();
+  const key = 'bad\nkey\u001b';
+  const stdin = `${JSON.stringify({ key, value: 'v' })}\n`;
+  expect((await runFake(['mput'], { client, stdin })).exitCode).toBe(0);
+  expect((await runFake(['put', key, 'w'], { client })).exitCode).toBe(2);
+  expect((await runFake(['get', key], { client })).stdout.text).toBe('v\n');
+  for (const argv of [
+    ['mget', key],
+    ['exists', key],
+    ['expire', key, '1h'],
+    ['persist', key],
+    ['delete', key],
+  ]) {
+    expect((await runFake(argv, { client })).exitCode).toBe(0);
+  }
+  expect(client.records.size).toBe(0);
+});

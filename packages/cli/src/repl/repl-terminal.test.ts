@@ -50,6 +50,24 @@ test('tab completes, and the prompt names the keyspace', async () => {
   expect(terminal.text).toMatch(/exit\r\n$/);
 });
 
+test('a line that is typed behind a tab in one go runs as it is completed', async () => {
+  const { input, terminal, ended, client } = await start();
+  await client.put('user:1', 'v');
+  input.write('exis\tus\t\r');
+  await expect.poll(() => client.calls).toContainEqual(['exists', 'user:1', {}]);
+  input.write('use de\t\r');
+  await expect.poll(() => terminal.text).toContain('edis:default> ');
+  input.write('\u0004');
+  await ended;
+});
+
+test('the session ends when its input is destroyed, as a signal does', async () => {
+  const { input, terminal, ended } = await start();
+  input.destroy();
+  await ended;
+  expect(terminal.text).toMatch(/edis> [^\n]*\n$/);
+});
+
 test('Ctrl-C ends the running command, or forgets what was typed', async () => {
   const client = new FakeClient();
   client.endless = true;

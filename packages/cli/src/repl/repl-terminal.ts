@@ -5,6 +5,7 @@ import type { Output } from '../output.ts';
 import type { Completer } from './completer.ts';
 import type { History } from './history.ts';
 import { maxHistoryLines } from './history.ts';
+import { KeyStream } from './key-stream.ts';
 import { LineJoiner } from './line-joiner.ts';
 import type { ReplSession } from './repl-session.ts';
 
@@ -34,8 +35,9 @@ export class ReplTerminal {
   /** Ends with Ctrl-D, `exit`, or its input. */
   async run(): Promise<void> {
     const { input, terminal, output, session, history } = this.#options;
+    const keys = new KeyStream(input);
     const lines = createInterface({
-      input,
+      input: keys,
       output: terminal,
       terminal: true,
       history: await history.load(),
@@ -52,6 +54,7 @@ export class ReplTerminal {
     await new Promise<void>((resolve) => {
       lines.once('close', () => {
         this.#ended = true;
+        keys.close();
         session.cancel();
         resolve();
       });

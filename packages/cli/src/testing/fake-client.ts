@@ -7,6 +7,7 @@ import type {
   BatchWrite,
   BytesKeyspaceOptions,
   Client,
+  ClusterStats,
   ConditionalDeleteOptions,
   ConditionalPutOptions,
   DeleteResult,
@@ -37,6 +38,7 @@ import type {
   WatchOptions,
   WriteOptions,
 } from '@edis/client';
+import { shardStatsOf } from '@edis/client';
 import type { Ack, ClusterDescription, KeyspaceSettings, Metadata, Topology } from '@edis/core';
 import { defaultKeyspaceSettings, EdisError } from '@edis/core';
 import type { StreamFailure } from './fake-stream.ts';
@@ -63,6 +65,8 @@ export class FakeClient implements Client {
   readonly records = new Map<string, FakeRecord>();
   readonly calls: unknown[][] = [];
   statsReplies: NodeStatsReply[] = [];
+  /** What `locate` finds in a key. */
+  hashTag: string | undefined;
   /** What `watch` gives; `endless`: it then waits for the signal. */
   events: WatchEvent[] = [];
   endless = false;
@@ -289,6 +293,13 @@ export class FakeClient implements Client {
     return this.keyspaceList;
   }
 
+  async describeKeyspace(name: string): Promise<KeyspaceDescription> {
+    this.#called('describeKeyspace', name);
+    const found = this.keyspaceList.find((keyspace) => keyspace.name === name);
+    if (found === undefined) throw new EdisError('no-such-keyspace', `there is no keyspace ${name}`);
+    return found;
+  }
+
   keyspace(name: string): FakeClient;
   keyspace<Item extends string>(name: string, options: TextKeyspaceOptions<Item>): Keyspace<Item>;
   keyspace(name: string, options: BytesKeyspaceOptions): Keyspace<Uint8Array>;
@@ -313,12 +324,36 @@ export class FakeClient implements Client {
 
   locate(key: Key): Location {
     this.#called('locate', key);
-    const members = [
-      { node: 'write-shard-1', role: 'primary', alive: true, voting: true, address: 'localhost:7410' },
-      { node: 'read-shard-1-1', role: 'learner', alive: true, voting: false, address: 'localhost:7411' },
-    ] as const;
-    const where = { keyspace: 'default', strategy: 'hash', slot: 99, shard: 's1', epoch: 3 } as const;
-    return { key, ...where, members, readers: ['read-shard-1-1'] };
+    const primary = {
+      node: 'write-shard-1',
+      role: 'primary',
+      alive: true,
+      voting: true,
+      address: 'localhost:7410',
+    } as const;
+    const replica = {
+      node: 'read-shard-1-1',
+      role: 'replica',
+      alive: true,
+      voting: false,
+      address: 'localhost:7411',
+    } as const;
+    return {
+      key,
+      keyspace: 'default',
+      strategy: 'hash',
+      hashTag: this.hashTag,
+      slot: 99,
+      shard: 's1',
+      epoch: 3,
+      members: [
+        { ...primary, reads: false, readCause: 'replicas-first' },
+        { ...replica, reads: true, readCause: 'replica' },
+      ],
+      readers: [replica.node],
+      writer: primary.node,
+      successors: [],
+    };
   }
 
   async describe(): Promise<ClusterDescription> {
@@ -338,6 +373,11 @@ export class FakeClient implements Client {
   async stats(): Promise<NodeStatsReply[]> {
     this.#called('stats');
     return this.statsReplies;
+  }
+
+  async clusterStats(): Promise<ClusterStats> {
+    const nodes = await this.stats();
+    return { shards: shardStatsOf(nodes), nodes };
   }
 
   async promote(shard: string, options: PromoteOptions = {}): Promise<PromoteResult> {

@@ -1,12 +1,11 @@
 /** Asks a cluster again and again how it is, and shows the answers: on a screen, as plain text, or as JSON. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Client } from '@edis/client';
+import type { Client, ClusterStats } from '@edis/client';
 import { EdisError } from '@edis/core';
 import pico from 'picocolors';
 import type { CommandContext } from '../command.ts';
 import { statsJson } from '../commands/stats.ts';
 import { exitCodes } from '../exit-code.ts';
-import { sortByShard } from '../topology-view.ts';
 import type { KeySource, ScreenTarget } from './screen.ts';
 import { Screen } from './screen.ts';
 import type { TopPicture } from './top-view.ts';
@@ -29,8 +28,8 @@ export async function printTop(client: Client, options: TopOptions, context: Com
   for (let shown = 0; shown < options.count && !output.closed; shown += 1) {
     if (shown > 0) await pause(options.intervalMs, signal);
     if (signal.aborted) break;
-    const { topology, replies, fault } = await takePicture(client);
-    if (settings.json) await output.json({ atMs: Date.now(), revision: topology.revision, stats: statsJson(replies) });
+    const { topology, replies, fault, stats } = await takePicture(client);
+    if (settings.json) await output.json({ atMs: Date.now(), revision: topology.revision, stats: statsJson(stats) });
     else {
       const size = { columns: Number.POSITIVE_INFINITY, rows: Number.POSITIVE_INFINITY };
       await output.line([...(shown > 0 ? [''] : []), ...showTop({ topology, replies, fault }, size)].join('\n'));
@@ -71,9 +70,9 @@ export async function watchTop(
   return exitCodes.done;
 }
 
-async function takePicture(client: Client): Promise<TopPicture> {
-  const replies = sortByShard(await client.stats());
-  return { topology: client.topology(), replies, fault: undefined };
+async function takePicture(client: Client): Promise<TopPicture & { readonly stats: ClusterStats }> {
+  const stats = await client.clusterStats();
+  return { topology: client.topology(), replies: stats.nodes, fault: undefined, stats };
 }
 
 async function renew(client: Client, last: TopPicture | undefined): Promise<TopPicture> {

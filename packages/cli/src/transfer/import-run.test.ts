@@ -116,6 +116,12 @@ test.each([
   ['{"key":5,"value":"v"}', '"key" is neither a text nor {"base64":…}'],
   ['{"key":"","value":"v"}', '"key" is empty'],
   ['{"key":"a","value":{"base64":"?"}}', '"value" is neither'],
+  [
+    String.raw`{"key":"a\ud83d","value":"v"}`,
+    '"key" has half a surrogate pair, which UTF-8 cannot store; give its bytes as {"base64":…}',
+  ],
+  [String.raw`{"key":"a","value":"\udc00"}`, '"value" has half a surrogate pair'],
+  [String.raw`{"key":"a","value":"v","metadata":{"b":"\udc00"}}`, '"metadata" has half a surrogate pair in "b"'],
   [`{"key":"${'k'.repeat(4097)}","value":"v"}`, '"key" has 4097 bytes; at most 4096'],
   ['{"key":"a","value":"v","metadata":{"b":1}}', '"metadata" maps texts to texts'],
   [`{"key":"a","value":"v","metadata":{"b":"${'x'.repeat(16_384)}"}}`, '"metadata" has 16385 bytes'],
@@ -156,6 +162,18 @@ test('a write that fails names the first line that is not certainly written', as
 test('from a line on, earlier ones are not even read', async () => {
   const client = new FakeClient();
   expect(await run(client, `not json\n${record('b')}`, { fromLine: 2 })).toMatchObject({ written: 1 });
+});
+
+test('a line that is too long is a fault of its own, and those behind it are lines still', async () => {
+  const piece = 'x'.repeat(1024 * 1024);
+  const input = async function* () {
+    for (let count = 0; count < 50; count += 1) yield piece;
+    yield `${piece}\n${record('b')}`;
+  };
+  const report = await new ImportRun(new FakeClient(), options()).run(readLines(input()));
+  expect([report.nextLine, report.error?.message]).toEqual([1, expect.stringContaining('is longer than')]);
+  const behind = await new ImportRun(new FakeClient(), options({ fromLine: 2 })).run(readLines(input()));
+  expect(behind).toMatchObject({ written: 1, lineCount: 2, nextLine: undefined });
 });
 
 test('however long the input, few writes are in flight', async () => {

@@ -36,6 +36,8 @@ export interface ImportReport {
   readonly written: number;
   /** Records whose deadline had passed. */
   readonly expired: number;
+  /** Lines that were read, the skipped ones included. */
+  readonly lineCount: number;
   readonly writtenByShard: ReadonlyMap<string, number>;
   /** Where to go on; undefined: all is done. */
   readonly nextLine: number | undefined;
@@ -62,6 +64,7 @@ export class ImportRun {
   #written = 0;
   #expired = 0;
   #bytesRead = 0;
+  #lineCount = 0;
   /** Of the first line that could not be written. */
   #failure: { readonly line: number; readonly error: EdisError; readonly badLine: boolean } | undefined;
   #nextLine: number;
@@ -82,6 +85,7 @@ export class ImportRun {
     return {
       written: this.#written,
       expired: this.#expired,
+      lineCount: this.#lineCount,
       writtenByShard: this.#writtenByShard,
       nextLine: failure?.line ?? (interrupted ? unsent : undefined),
       error: failure?.error ?? (interrupted ? new EdisError('aborted', 'interrupted') : undefined),
@@ -116,6 +120,7 @@ export class ImportRun {
 
   async #take(line: InputLine): Promise<void> {
     const { number, text } = line;
+    this.#lineCount = number;
     if (number < this.#options.fromLine) return;
     if (text?.trim() !== '') {
       const record = this.#parse(line);

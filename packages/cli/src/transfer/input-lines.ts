@@ -31,6 +31,8 @@ export interface LineChunk {
 export async function* readLines(input: AsyncIterable<unknown>): AsyncGenerator<LineChunk> {
   let held: Uint8Array[] = [];
   let heldBytes = 0;
+  /** The line that goes on is too long already: its fault is told, its bytes are not kept. */
+  let overlong = false;
   let number = 0;
   let bytesRead = 0;
   for await (const chunk of input) {
@@ -42,18 +44,22 @@ export async function* readLines(input: AsyncIterable<unknown>): AsyncGenerator<
     for (let end = bytes.indexOf(newline); end >= 0; end = bytes.indexOf(newline, start)) {
       const rest = bytes.subarray(start, end);
       number += 1;
-      lines.push(toLine(number, held.length === 0 ? rest : Buffer.concat([...held, rest])));
+      if (!overlong) lines.push(toLine(number, held.length === 0 ? rest : Buffer.concat([...held, rest])));
       held = [];
       heldBytes = 0;
+      overlong = false;
       start = end + 1;
     }
     const rest = bytes.subarray(start);
-    heldBytes += rest.length;
-    if (rest.length > 0) held.push(rest);
+    if (!overlong && rest.length > 0) {
+      held.push(rest);
+      heldBytes += rest.length;
+    }
     if (heldBytes > maxLineBytes) {
       lines.push({ number: number + 1, text: undefined, fault: `is longer than ${maxLineBytes} bytes` });
-      yield { lines, bytesRead };
-      return;
+      held = [];
+      heldBytes = 0;
+      overlong = true;
     }
     yield { lines, bytesRead };
   }

@@ -12,6 +12,9 @@ const meaningful = new Set(['key', 'value', 'metadata', 'expiresAtMs', 'ttlMs'])
 /** Of `scan --json`: true of the record that was read, not of the one that is written. */
 const ignored = new Set(['version', 'shard', 'token', 'servedBy', 'stalenessMs']);
 
+/** JSON can write it; UTF-8 has no form for it. */
+const halfPair = /\p{Surrogate}/u;
+
 export function formatRecordLine({ key, value, metadata, expiresAtMs }: GetResult): string {
   return JSON.stringify({
     key: toJsonBytes(key),
@@ -27,8 +30,8 @@ export function parseRecordLine(line: string): PutEntry {
   const unknown = Object.keys(record).find((name) => !meaningful.has(name) && !ignored.has(name));
   if (unknown !== undefined) refuse(`"${unknown}" has no meaning; only ${[...meaningful].join(', ')} have`);
   if (!('key' in record) || !('value' in record)) return refuse('needs "key" and "value"');
-  const key = fromJsonBytes(record['key']) ?? refuse('"key" is neither a text nor {"base64":…}');
-  const value = fromJsonBytes(record['value']) ?? refuse('"value" is neither a text nor {"base64":…}');
+  const key = parseBytes(record, 'key');
+  const value = parseBytes(record, 'value');
   checkSize('"key"', key, limits.minKeyBytes, limits.maxKeyBytes);
   checkSize('"value"', value, 0, limits.maxValueBytes);
   const metadata = record['metadata'] === undefined ? undefined : parseMetadata(record['metadata']);
@@ -44,6 +47,14 @@ function parseObject(line: string): Readonly<Record<string, unknown>> {
   }
   if (typeof record !== 'object' || record === null || Array.isArray(record)) return refuse('needs "key" and "value"');
   return Object.fromEntries(Object.entries(record));
+}
+
+function parseBytes(record: Readonly<Record<string, unknown>>, name: 'key' | 'value'): Key {
+  const bytes = fromJsonBytes(record[name]) ?? refuse(`"${name}" is neither a text nor {"base64":…}`);
+  if (typeof bytes === 'string' && halfPair.test(bytes)) {
+    refuse(`"${name}" has half a surrogate pair, which UTF-8 cannot store; give its bytes as {"base64":…}`);
+  }
+  return bytes;
 }
 
 function parseDeadline(record: Readonly<Record<string, unknown>>): Pick<PutEntry, 'ttlMs' | 'expiresAtMs'> {
@@ -72,6 +83,9 @@ function parseMetadata(value: unknown): Metadata {
   let bytes = 0;
   for (const [name, field] of Object.entries(value)) {
     if (typeof field !== 'string') return refuse('"metadata" maps texts to texts');
+    if (halfPair.test(name) || halfPair.test(field)) {
+      return refuse(`"metadata" has half a surrogate pair in ${JSON.stringify(name)}, which UTF-8 cannot store`);
+    }
     bytes += Buffer.byteLength(name) + Buffer.byteLength(field);
     fields.push([name, field]);
   }

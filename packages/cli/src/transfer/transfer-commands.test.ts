@@ -69,6 +69,25 @@ test('import reads a file; a broken line ends with its number and the command th
   });
 });
 
+test.each(['a file', 'stdin'])(
+  'import --from-line may be the line behind the last of %s, and no later one',
+  async (source) => {
+    const path = join(directory, 'three');
+    const text = `${line('a')}\n${line('b')}\n${line('c')}\n`;
+    await writeFile(path, text);
+    const from = (number: string) =>
+      runFake(['import', source === 'stdin' ? '-' : path, '--from-line', number], { stdin: text });
+    const done = await from('4');
+    expect([done.exitCode, done.stdout.text, done.client.calls]).toEqual([0, '0 records written\n', []]);
+    const beyond = await from('99999999');
+    expect([beyond.exitCode, beyond.stdout.text, beyond.client.calls]).toEqual([2, '', []]);
+    const what = source === 'stdin' ? 'stdin' : path;
+    expect(beyond.stderr.text).toBe(
+      `edis: import: --from-line is 99999999, but ${what} has only 3 lines; nothing was written\n`,
+    );
+  },
+);
+
 test('import ends at a signal with the command that goes on', async () => {
   const stdin = new PassThrough();
   const fake = fakeWorld({ stdin });
