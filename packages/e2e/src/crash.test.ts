@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Client } from '@edis/client';
+import type { Ack } from '@edis/core';
 import { TestCluster, waitFor } from '@edis/testkit';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { leaderOf, wholeGroup } from './failover-load.ts';
+import { allAcks, leaderOf, wholeGroup } from './failover-load.ts';
 import { pause } from './pause.ts';
 import { sharedHash } from './shared-hash.ts';
 
@@ -35,10 +36,12 @@ class Load {
   #stopped = false;
   readonly #done: Promise<unknown>;
 
-  constructor(writer: Client) {
+  constructor(writer: Client, acks: readonly Ack[]) {
     const prefix = randomUUID();
     this.#done = Promise.all(
-      Array.from({ length: callers }, (_, caller) => this.#write(writer, `${prefix}-${caller}`)),
+      Array.from({ length: callers }, (_, caller) =>
+        this.#write(writer, `${prefix}-${caller}`, acks[caller % acks.length]),
+      ),
     );
   }
 
@@ -47,7 +50,7 @@ class Load {
     await this.#done;
   }
 
-  async #write(writer: Client, caller: string): Promise<void> {
+  async #write(writer: Client, caller: string, ack: Ack = 'disk'): Promise<void> {
     for (let count = 0; !this.#stopped; count += 1) {
       const key = `${caller}-${count % 50}`;
       const value = `${caller}:${count}`;
@@ -55,7 +58,7 @@ class Load {
       attempts.add(value);
       this.attempted.set(key, attempts);
       try {
-        await writer.put(key, value, { ack: 'disk', timeoutMs: 2000 });
+        await writer.put(key, value, { ack, timeoutMs: 2000 });
         this.acknowledged.set(key, value);
         // What was tried before the acknowledged value can not come back.
         this.attempted.set(key, new Set([value]));
@@ -78,9 +81,9 @@ async function expectAcknowledged(load: Load, consistency: 'strong' | 'eventual'
   expect(wrong).toEqual([]);
 }
 
-async function withLoad(run: (load: Load) => Promise<void>): Promise<void> {
+async function withLoad(run: (load: Load) => Promise<void>, acks: readonly Ack[] = ['disk']): Promise<void> {
   for (const shard of shards) await wholeGroup(client, shard, 2);
-  const load = new Load(await running.client());
+  const load = new Load(await running.client(), acks);
   try {
     await waitFor(() => load.acknowledged.size >= callers * 20, 'the load is under way');
     await run(load);
@@ -163,7 +166,7 @@ test('with info killed reads and writes go on, and it comes back with the same c
       () => client.topology().shards.every((shard) => shard.members.every((member) => member.alive)),
       'every node has registered again',
     );
-  });
+  }, allAcks);
 });
 
 test('a write shard restarted while info is down takes writes once info is back', async () => {

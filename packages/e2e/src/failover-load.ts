@@ -9,7 +9,8 @@ import { waitFor } from '@edis/testkit';
 import { expect } from 'vitest';
 import { pause } from './pause.ts';
 
-const writersPerAck = 8;
+export const allAcks: readonly Ack[] = ['memory', 'disk', 'quorum'];
+const writersPerAck = 6;
 const readers = 4;
 
 /** Between two operations of one caller. */
@@ -126,7 +127,7 @@ export async function receiptedKeys(running: TestCluster, node: string): Promise
   return new Set(texts.flatMap((text) => parseReceipt(text)).map(({ key }) => key));
 }
 
-/** No acknowledged `quorum` write is missing; each missing `disk` write stands in a receipt of one of the nodes. */
+/** No acknowledged `quorum` write is missing; each other one that is stands in a receipt of one of the nodes. */
 export async function expectNothingLost(
   running: TestCluster,
   client: Client,

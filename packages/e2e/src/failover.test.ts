@@ -2,7 +2,7 @@ import type { Client } from '@edis/client';
 import { EdisError } from '@edis/core';
 import { TestCluster, waitFor } from '@edis/testkit';
 import { afterEach, describe, expect, test } from 'vitest';
-import { expectNothingLost, FailoverLoad, leaderOf, printFigure, wholeGroup } from './failover-load.ts';
+import { allAcks, expectNothingLost, FailoverLoad, leaderOf, printFigure, wholeGroup } from './failover-load.ts';
 import { scaled, soak } from './scale.ts';
 import { sharedHash } from './shared-hash.ts';
 
@@ -49,7 +49,7 @@ function nodes(): string[] {
 describe('kill -9 of a primary', () => {
   test.each([1, 2])('with %i replicas loses nothing, and the shard goes on by itself', async (replicas) => {
     await start(replicas);
-    const load = new FailoverLoad(await running.client(), ['disk', 'quorum']);
+    const load = new FailoverLoad(await running.client(), allAcks);
     await load.more(300);
     const gapsMs: number[] = [];
     for (let round = 0; round < scaled(30, 1); round += 1) {
@@ -79,7 +79,7 @@ describe('kill -9 of a primary', () => {
 
 /** Writes until both members are killed at once. */
 async function killBoth(): Promise<FailoverLoad> {
-  const load = new FailoverLoad(await running.client({ timeoutMs: 500 }), ['disk', 'quorum']);
+  const load = new FailoverLoad(await running.client({ timeoutMs: 500 }), allAcks);
   await load.more(200);
   await Promise.all([kill(primary), kill('read-shard-1-1')]);
   await load.stop();

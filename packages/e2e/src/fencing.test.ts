@@ -3,19 +3,25 @@ import type { BatchResponse } from '@edis/core';
 import { RpcChannel } from '@edis/rpc';
 import { TestCluster, waitFor } from '@edis/testkit';
 import { afterEach, expect, test } from 'vitest';
+import { Judging } from '../soak/judging.ts';
 import { expectNothingLost, FailoverLoad, leaderOf, printFigure, wholeGroup } from './failover-load.ts';
 import { sharedHash } from './shared-hash.ts';
 
 let running: TestCluster;
 let client: Client;
+let judging: Judging | undefined;
 
-afterEach(() => running.close());
+afterEach(async () => {
+  await judging?.end();
+  await running.close();
+});
 
 test('a primary that was stopped for longer than its lease acknowledges nothing when it goes on', async () => {
   running = await TestCluster.start({ shards: 1, replicas: 1 });
   client = await running.client();
   await wholeGroup(client, 's1', 2);
-  const load = new FailoverLoad(await running.client(), ['disk']);
+  const load = new FailoverLoad(await running.client(), ['memory', 'disk']);
+  judging = new Judging(running, client);
   await load.more(100);
   const primary = running.cluster.process('write-shard-1');
   const channel = new RpcChannel(primary.address ?? '');
@@ -62,6 +68,7 @@ test('a primary that was stopped for longer than its lease acknowledges nothing 
   await load.more(100);
   await load.stop();
   expect(load.errors).toEqual([]);
+  await judging.expectHeld();
   expect(load.readGap.longestMs).toBeLessThan(2000);
   expect(sharedHash(await running.settled(client))).toBeInstanceOf(Map);
   await expectNothingLost(running, client, load, ['write-shard-1']);

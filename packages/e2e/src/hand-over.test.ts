@@ -1,8 +1,9 @@
 import type { Client } from '@edis/client';
 import { TestCluster } from '@edis/testkit';
 import { afterEach, expect, test } from 'vitest';
+import { Judging } from '../soak/judging.ts';
 import { Edis } from './edis.ts';
-import { expectNothingLost, FailoverLoad, leaderOf, printFigure, wholeGroup } from './failover-load.ts';
+import { allAcks, expectNothingLost, FailoverLoad, leaderOf, printFigure, wholeGroup } from './failover-load.ts';
 import { sharedHash } from './shared-hash.ts';
 
 /** Ten times what a hand-over is to take: other tests keep the machine busy. */
@@ -10,23 +11,30 @@ const maxHoldMs = 3000;
 
 let running: TestCluster;
 let client: Client;
+let judging: Judging | undefined;
 
 async function start(replicas: number): Promise<FailoverLoad> {
   running = await TestCluster.start({ shards: 1, replicas });
   client = await running.client();
   await wholeGroup(client, 's1', replicas + 1);
-  const load = new FailoverLoad(await running.client(), ['disk', 'quorum']);
+  const load = new FailoverLoad(await running.client(), allAcks);
+  judging = new Judging(running, client);
   await load.more(200);
   load.restartGaps();
   return load;
 }
 
-afterEach(() => running.close());
+afterEach(async () => {
+  await judging?.end();
+  judging = undefined;
+  await running.close();
+});
 
-/** Nobody was told of an error, and nothing is missing. */
+/** Nobody was told of an error, nothing is missing, and no rule was broken. */
 async function expectUnnoticed(load: FailoverLoad): Promise<void> {
   await load.stop();
   expect(load.errors).toEqual([]);
+  await judging?.expectHeld();
   expect(sharedHash(await running.settled(client))).toBeInstanceOf(Map);
   await expectNothingLost(running, client, load, []);
 }

@@ -1,13 +1,16 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Client } from '@edis/client';
+import type { Client, NodeStatsReply } from '@edis/client';
 import { TestCluster, waitFor } from '@edis/testkit';
 import { afterEach, expect, test } from 'vitest';
-import { Edis } from './edis.ts';
+import { Edis, fieldOf } from './edis.ts';
 import { leaderOf, receiptedKeys, wholeGroup } from './failover-load.ts';
 import { sharedHash } from './shared-hash.ts';
 
 const keys = Array.from({ length: 20 }, (_, index) => `tail-${index}`);
+
+/** As pino writes it. */
+const errorLevel = 50;
 
 let running: TestCluster;
 let client: Client;
@@ -30,6 +33,12 @@ async function textOf(key: string): Promise<string | undefined> {
   return found === undefined ? undefined : Buffer.from(found.value).toString();
 }
 
+async function statsOf(name: string): Promise<NodeStatsReply> {
+  const found = (await client.stats()).find(({ node }) => node === name);
+  if (found === undefined) throw new Error(`there are no figures of ${name}`);
+  return found;
+}
+
 /** Path of the one receipt that a node has. */
 async function receiptOf(node: string): Promise<string> {
   const directory = join(running.directory, node, 'receipts');
@@ -48,7 +57,8 @@ async function receiptOf(node: string): Promise<string> {
 async function loseTail(): Promise<void> {
   const replica = running.cluster.process('read-shard-1-1');
   replica.kill('SIGSTOP');
-  await Promise.all(keys.map((key) => client.put(key, 'lost')));
+  // The end of a process harms neither kind.
+  await Promise.all(keys.map((key, index) => client.put(key, 'lost', { ack: index % 2 === 0 ? 'memory' : 'disk' })));
   await kill('write-shard-1', 'read-shard-1-1');
 }
 
@@ -112,5 +122,48 @@ test('edis promote --unsafe goes on without the members that a safe promotion ne
   for (const name of ['write-shard-1', 'read-shard-1-1']) await restart(name);
   await wholeGroup(client, 's1', 3);
   expect(await client.put('tail-2', 'new', { ack: 'quorum' })).toMatchObject({ applied: true });
+  expect(sharedHash(await running.settled(client))).toBeInstanceOf(Map);
+});
+
+test('what an unsafe promotion discards that had left the log is counted as in no receipt', async () => {
+  const log = ['--segment', '64KiB', '--retention', '0B'];
+  running = await TestCluster.start({
+    shards: 1,
+    replicas: 1,
+    settings: { info: ['--dead-after', '1500ms'], writeShard: log, readShard: log },
+  });
+  client = await running.client();
+  await wholeGroup(client, 's1', 2);
+  await client.put('kept', 'old', { ack: 'quorum' });
+  await kill('read-shard-1-1');
+  // The primary is a quorum of its own then, and keeps nothing for the one that is gone.
+  await wholeGroup(client, 's1', 1);
+  const value = 'x'.repeat(32 * 1024);
+  const [first = '', ...others] = keys;
+  await client.put(first, value);
+  const end = (await statsOf('write-shard-1')).stats?.lastEntry.position ?? Number.POSITIVE_INFINITY;
+  for (const key of others) await client.put(key, value);
+  const logBegin = async () => (await statsOf('write-shard-1')).stats?.logFirstPosition ?? 0;
+  await waitFor(async () => (await logBegin()) > end, 'the log to begin above a write that the replica lacks');
+  await kill('write-shard-1');
+  const copy = running.cluster.process('read-shard-1-1');
+  await copy.start();
+  await copy.waitFor('settled', 30_000);
+  const edis = new Edis(running.cluster.info);
+  expect(await edis.json('promote', 's1', '--unsafe', '--yes', '--timeout', '20s')).toMatchObject({
+    code: 0,
+    documents: [{ shard: 's1', primary: 'read-shard-1-1', formerPrimary: 'write-shard-1' }],
+  });
+  await restart('write-shard-1');
+  await wholeGroup(client, 's1', 2);
+  const lines = running.cluster.process('write-shard-1').lastLines;
+  const incomplete: unknown = JSON.parse(lines.find((line) => line.includes('receipt-incomplete')) ?? '{}');
+  const { stats } = await statsOf('write-shard-1');
+  expect(incomplete).toMatchObject({ level: errorLevel, operationCount: stats?.receiptOperations });
+  const missing = Number(fieldOf(incomplete, 'missingEntries'));
+  expect(missing).toBeGreaterThan(0);
+  // Every write is in one or the other, and nowhere else.
+  expect(missing + (stats?.receiptOperations ?? 0)).toBeGreaterThanOrEqual(keys.length);
+  expect(await Promise.all(['tail-0', 'kept'].map(textOf))).toEqual([undefined, 'old']);
   expect(sharedHash(await running.settled(client))).toBeInstanceOf(Map);
 });

@@ -17,6 +17,7 @@ import { invariant } from '@edis/core';
 import { Program, TestCluster, waitFor } from '@edis/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Edis, edisFile, fieldOf } from './edis.ts';
+import { leaderOf } from './failover-load.ts';
 
 let running: TestCluster;
 let client: Client;
@@ -121,5 +122,19 @@ test('what a run left that was killed is named by the next one', async () => {
   expect(code).toBe(0);
   expect(stderr).toContain(`edis keyspace drop ${left} --yes`);
   expect((await edis.run(['keyspace', 'drop', left, '--yes'])).code).toBe(0);
+  expect(await keyspaceNames()).toEqual(['default']);
+});
+
+// The last one here: it leaves a shard with one member.
+test('a primary that is killed meanwhile is replaced, and nothing that was promised is missing', async () => {
+  const { code, documents } = await edis.json('verify', '--duration', '1s', '--callers', '8', '--kill', '--yes');
+  expect(documents).toMatchObject([{ verdict: 'held', violations: [], undecided: [], unread: [], ack: 'quorum' }]);
+  expect(code).toBe(0);
+  const ended = running.cluster.processes.filter((process) => !process.running);
+  expect(ended).toHaveLength(1);
+  for (const { name, shard } of ended) {
+    expect(fieldOf(documents[0], 'faults')).toMatchObject([{ kind: 'kill', node: name, shard }]);
+    await leaderOf(client, shard ?? '', name);
+  }
   expect(await keyspaceNames()).toEqual(['default']);
 });

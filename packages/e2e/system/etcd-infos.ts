@@ -7,17 +7,25 @@ import type { Cluster, ProcessLine } from '@edis/launcher';
 import { ClusterProcess, locateBinaries, startCluster, textField } from '@edis/launcher';
 import { waitFor } from '@edis/testkit';
 import { freePort } from './free-port.ts';
+import type { Group } from './judged-cluster.ts';
 
 const readyMs = 60_000;
 /** Longer than nodes take to say what changes the map after their start. */
 const quietMs = 2000;
 const host = '127.0.0.1';
 
+export interface EtcdInfosOptions {
+  /** @default 1 of each shard */
+  readonly replicas?: number;
+  /** `--etcd-lease` of both infos. @default 3s: shorter than their own default, as tests wait for its end */
+  readonly etcdLease?: string;
+}
+
 /** A cluster of real processes with two infos on one etcd. */
-export class EtcdInfos {
+export class EtcdInfos implements Group {
   readonly cluster: Cluster;
   readonly infos: readonly ClusterProcess[];
-  readonly #directory: string;
+  readonly directory: string;
   readonly #lines: Map<string, ProcessLine[]>;
   readonly #clients: Client[] = [];
 
@@ -29,24 +37,28 @@ export class EtcdInfos {
   ) {
     this.cluster = cluster;
     this.infos = infos;
-    this.#directory = directory;
+    this.directory = directory;
     this.#lines = lines;
   }
 
-  static async start(endpoints: readonly string[], shards: number): Promise<EtcdInfos> {
+  static async start(
+    endpoints: readonly string[],
+    shards: number,
+    { replicas = 1, etcdLease = '3s' }: EtcdInfosOptions = {},
+  ): Promise<EtcdInfos> {
     const directory = await mkdtemp(join(tmpdir(), 'edis-etcd-infos-'));
     const lines = new Map<string, ProcessLine[]>();
     const onLine = (process: ClusterProcess, line: ProcessLine): void => {
       lines.set(process.name, [...(lines.get(process.name) ?? []), line]);
     };
     const flags = ['--store', 'etcd', ...endpoints.flatMap((endpoint) => ['--etcd', endpoint])];
-    flags.push('--etcd-lease', '3s', '--initial-shards', String(shards));
+    flags.push('--etcd-lease', etcdLease, '--initial-shards', String(shards));
     const ports = [await freePort(), await freePort()];
     const [first = 0, second = 0] = ports;
     const others = ['--info', `${host}:${second}`];
     const cluster = await startCluster({
       shards,
-      replicas: 1,
+      replicas,
       infoPort: first,
       shardPort: 0,
       dataDirectory: directory,
@@ -64,16 +76,32 @@ export class EtcdInfos {
       onLine,
     });
     const infos = new EtcdInfos(cluster, [cluster.process('info'), standby], directory, lines);
-    await standby.start();
-    await Promise.all([standby.waitFor('ready', readyMs), cluster.waitReady(readyMs)]);
+    try {
+      await standby.start();
+      await Promise.all([standby.waitFor('ready', readyMs), cluster.waitReady(readyMs)]);
+    } catch (caught) {
+      await infos.close();
+      throw caught;
+    }
     return infos;
+  }
+
+  /** Infos and nodes. */
+  get processes(): readonly ClusterProcess[] {
+    return [...this.infos, ...this.cluster.processes.filter(({ role }) => role !== 'info')];
   }
 
   get addresses(): readonly string[] {
     return this.infos.map((info) => info.address ?? '');
   }
 
-  async client(info: string | readonly string[] = this.addresses, timeoutMs = 10_000): Promise<Client> {
+  async client({
+    info = this.addresses,
+    timeoutMs = 10_000,
+  }: {
+    readonly info?: string | readonly string[];
+    readonly timeoutMs?: number;
+  } = {}): Promise<Client> {
     const client = await connect({ info, timeoutMs });
     this.#clients.push(client);
     return client;
@@ -129,6 +157,7 @@ export class EtcdInfos {
     }, 'a map that stays as it is');
   }
 
+  /** Ends all processes; what they have written stays. */
   async stop(): Promise<void> {
     await Promise.all(this.#clients.map((client) => client.close()));
     for (const info of this.infos.slice(1)) {
@@ -136,6 +165,10 @@ export class EtcdInfos {
       await info.exited;
     }
     await this.cluster.stop(15_000);
-    await rm(this.#directory, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    await rm(this.directory, { recursive: true, force: true, maxRetries: 5 });
   }
 }

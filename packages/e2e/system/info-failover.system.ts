@@ -26,7 +26,7 @@ let pauses: MachinePauses | undefined;
 afterEach(async () => {
   await workload?.end();
   await pauses?.end();
-  await infos?.stop();
+  await infos?.close();
   await etcd?.stop();
   workload = undefined;
   pauses = undefined;
@@ -105,7 +105,7 @@ test('an info that was stopped for longer than its lease changes nothing more, a
   const stood = infos.count(first, 'standby');
   first.kill('SIGCONT');
   await waitFor(() => infos.count(first, 'standby') > stood, 'the stopped info to stand by');
-  const late = await infos.client(first.address);
+  const late = await infos.client({ info: first.address ?? '' });
   const channel = new RpcChannel(first.address ?? '');
   let answer = '';
   await waitFor(
