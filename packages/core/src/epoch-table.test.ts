@@ -37,9 +37,9 @@ describe('the epoch table', () => {
 
   test('a follower with other entries has diverged', () => {
     const table = tableOf([1, 1, 3, 3]);
-    expect(table.match({ epoch: 1, position: 5 }, 4)).toEqual({ kind: 'diverged', agreedPosition: 2 });
-    expect(table.match({ epoch: 2, position: 3 }, 4)).toEqual({ kind: 'diverged', agreedPosition: 2 });
-    expect(table.match({ epoch: 3, position: 9 }, 4)).toEqual({ kind: 'diverged', agreedPosition: 4 });
+    expect(table.match({ epoch: 1, position: 5 }, 4)).toEqual({ kind: 'diverged' });
+    expect(table.match({ epoch: 2, position: 3 }, 4)).toEqual({ kind: 'diverged' });
+    expect(table.match({ epoch: 3, position: 9 }, 4)).toEqual({ kind: 'diverged' });
   });
 
   test('two logs agree up to their last common entry, whatever they hold', () => {

@@ -12,8 +12,8 @@ import type { EpochStart } from './replication-message.ts';
 export type LogAgreement =
   /** The follower's log is a beginning of this one: go on after it. */
   | { readonly kind: 'continue'; readonly fromPosition: number }
-  /** The follower has entries that this log does not: they agree at most up to this position. */
-  | { readonly kind: 'diverged'; readonly agreedPosition: number };
+  /** The follower has entries that this log does not. */
+  | { readonly kind: 'diverged' };
 
 export class EpochTable {
   #starts: EpochStart[];
@@ -59,21 +59,15 @@ export class EpochTable {
   }
 
   /**
-   * What a follower whose log ends at `follower` has in common with this log, which ends at `lastPosition`. Knows only
-   * the follower's last entry, so `agreedPosition` is an upper bound; `agreedPositionWith` is exact.
+   * Whether a follower whose log ends at `follower` may go on with this log, which ends at `lastPosition`. How much two
+   * logs that have diverged have in common, `agreedPositionWith` says: it takes the epochs of both.
    */
   match(follower: Position, lastPosition: number): LogAgreement {
     if (follower.position === 0) return { kind: 'continue', fromPosition: 1 };
     if (follower.position <= lastPosition && this.epochAt(follower.position) === follower.epoch) {
       return { kind: 'continue', fromPosition: follower.position + 1 };
     }
-    let end = lastPosition;
-    for (let index = this.#starts.length - 1; index >= 0; index--) {
-      const start = this.#starts[index];
-      if (start === undefined || start.epoch <= follower.epoch) break;
-      end = start.firstPosition - 1;
-    }
-    return { kind: 'diverged', agreedPosition: Math.max(0, Math.min(end, follower.position)) };
+    return { kind: 'diverged' };
   }
 
   /** The last position up to which this log, ending at `last`, and another, ending at `otherLast`, are the same. */

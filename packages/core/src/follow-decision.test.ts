@@ -24,12 +24,9 @@ test('a follower that the log no longer reaches takes a snapshot', () => {
   expect(decideFollow(log, { epoch: 0, position: 0 })).toMatchObject({ cause: 'log-too-short' });
 });
 
-test('a follower with entries that the log lacks is told up to where both may agree', () => {
-  expect(decideFollow(log, { epoch: 2, position: 60 })).toEqual({
-    kind: 'snapshot',
-    cause: 'diverged',
-    agreedPosition: 49,
-  });
+test('a follower with entries that the log lacks does not go on after them', () => {
+  expect(decideFollow(log, { epoch: 2, position: 60 })).toEqual({ kind: 'snapshot', cause: 'diverged' });
+  expect(decideFollow(log, { epoch: 3, position: 100 })).toEqual({ kind: 'snapshot', cause: 'diverged' });
 });
 
 test('a new follower takes a snapshot when the log has many changes of each record', () => {

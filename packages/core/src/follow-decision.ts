@@ -13,7 +13,7 @@ export interface FollowedLog {
 
 export type FollowDecision =
   | { readonly kind: 'start'; readonly fromPosition: number }
-  | { readonly kind: 'snapshot'; readonly cause: SnapshotCause; readonly agreedPosition: number };
+  | { readonly kind: 'snapshot'; readonly cause: SnapshotCause };
 
 /** Up to here a log is read faster than a snapshot is set up. */
 const shortLogBytes = 32 * 1024 * 1024;
@@ -24,14 +24,12 @@ const logBytesPerRecordByte = 2;
 /** How a follower comes level: by the log from its last entry, or by a snapshot first. */
 export function decideFollow(log: FollowedLog, lastEntry: Position): FollowDecision {
   const agreement = new EpochTable(log.epochs).match(lastEntry, log.lastPosition);
-  if (agreement.kind === 'diverged') {
-    return { kind: 'snapshot', cause: 'diverged', agreedPosition: agreement.agreedPosition };
-  }
+  if (agreement.kind === 'diverged') return { kind: 'snapshot', cause: 'diverged' };
   const fromPosition = lastEntry.position + 1;
-  if (fromPosition < log.firstPosition) return { kind: 'snapshot', cause: 'log-too-short', agreedPosition: 0 };
+  if (fromPosition < log.firstPosition) return { kind: 'snapshot', cause: 'log-too-short' };
   const isNew = lastEntry.position === 0;
   if (isNew && log.logBytes > shortLogBytes && log.logBytes > log.recordBytes * logBytesPerRecordByte) {
-    return { kind: 'snapshot', cause: 'log-too-long', agreedPosition: 0 };
+    return { kind: 'snapshot', cause: 'log-too-long' };
   }
   return { kind: 'start', fromPosition };
 }

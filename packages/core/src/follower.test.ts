@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Follower } from './follower.ts';
-import type { FollowMessage, FollowResponse } from './replication-message.ts';
+import type { EpochStart, FollowMessage, FollowResponse } from './replication-message.ts';
 
 const from = (message: FollowMessage, visiblePosition = 0, epoch = 2, syncPosition = 0): FollowResponse => ({
   message,
@@ -14,9 +14,18 @@ const entries = (firstPosition: number, count: number): FollowMessage => ({
   bodies: Array.from({ length: count }, () => new Uint8Array(1)),
   checksums: Array.from({ length: count }, () => 0),
 });
+const epoch = (number: number, firstPosition: number): EpochStart => ({ epoch: number, firstPosition });
 const start = (fromPosition: number): FollowMessage => ({ kind: 'start', fromPosition, epochs: [] });
+const one: EpochStart = { epoch: 1, firstPosition: 1 };
 const follower = (position: number, viewPosition = 0): Follower =>
-  new Follower({ lastEntry: { epoch: 2, position }, viewPosition, epoch: 2 });
+  new Follower({ lastEntry: { epoch: 2, position }, viewPosition, epoch: 2, epochs: [one, epoch(2, 3)] });
+/** The primary's log, which has other entries than the follower. */
+const divergedFrom = (lastPosition: number, epochs: readonly EpochStart[]): FollowMessage => ({
+  kind: 'snapshot-needed',
+  cause: 'diverged',
+  lastPosition,
+  epochs,
+});
 
 test('entries are appended in order and shown up to visible', () => {
   const machine = follower(4);
@@ -39,10 +48,10 @@ test('a primary of an older epoch is dropped', () => {
 });
 
 test('a log that disagrees above the view is cut, below it the records are taken anew', () => {
-  const diverged: FollowMessage = { kind: 'snapshot-needed', cause: 'diverged', agreedPosition: 7 };
+  const diverged = divergedFrom(20, [one, epoch(2, 3), epoch(3, 8)]);
   expect(follower(9, 7).onResponse(from(diverged))).toEqual([{ kind: 'cut', after: 7 }]);
   expect(follower(9, 8).onResponse(from(diverged))).toEqual([{ kind: 'take-snapshot', agreed: 7 }]);
-  const short: FollowMessage = { kind: 'snapshot-needed', cause: 'log-too-short', agreedPosition: 0 };
+  const short: FollowMessage = { kind: 'snapshot-needed', cause: 'log-too-short', lastPosition: 20, epochs: [one] };
   expect(follower(9).onResponse(from(short))).toEqual([{ kind: 'take-snapshot', agreed: undefined }]);
 });
 
@@ -51,25 +60,30 @@ test('entries before the first answer are a fault of the primary', () => {
 });
 
 test('a primary that was replaced is dropped, even when the follower has forgotten the configuration', () => {
-  const forgetful = new Follower({ lastEntry: { epoch: 3, position: 9 }, viewPosition: 0, epoch: 2 });
-  const diverged: FollowMessage = { kind: 'snapshot-needed', cause: 'diverged', agreedPosition: 7 };
+  const epochs = [one, epoch(3, 8)];
+  const forgetful = new Follower({ lastEntry: { epoch: 3, position: 9 }, viewPosition: 0, epoch: 2, epochs });
+  const diverged = divergedFrom(20, [one, epoch(2, 8)]);
   expect(forgetful.onResponse(from(diverged))[0]).toMatchObject({ kind: 'drop', refresh: true });
 });
 
-test('when the primary has no entry of the follower’s last epoch, all of that epoch is cut', () => {
-  const epochs = [
-    { epoch: 1, firstPosition: 1 },
-    { epoch: 2, firstPosition: 46 },
-  ];
-  const lastEntry = { epoch: 2, position: 50 };
-  const diverged: FollowMessage = { kind: 'snapshot-needed', cause: 'diverged', agreedPosition: 50 };
-  const whole = new Follower({ lastEntry, viewPosition: 40, epoch: 2, epochs });
+test('when the primary has no entry of the follower’s last epoch, all of that epoch goes', () => {
+  const log = { lastEntry: { epoch: 2, position: 50 }, epoch: 2, epochs: [one, epoch(2, 46)] };
+  const diverged = divergedFrom(60, [one, epoch(3, 55)]);
+  const whole = new Follower({ ...log, viewPosition: 40 });
   expect(whole.onResponse(from(diverged))).toEqual([{ kind: 'cut', after: 45 }]);
-  const folded = new Follower({ lastEntry, viewPosition: 48, epoch: 2, epochs });
+  const folded = new Follower({ ...log, viewPosition: 48 });
   expect(folded.onResponse(from(diverged))).toEqual([{ kind: 'take-snapshot', agreed: 45 }]);
-  // Each round gets on by one at least: a cut that cuts nothing would be asked for without end.
-  const blind = new Follower({ lastEntry, viewPosition: 40, epoch: 2 });
-  expect(blind.onResponse(from(diverged))).toEqual([{ kind: 'cut', after: 49 }]);
+});
+
+test('what was written beside the end of an older epoch of the primary is not taken for the primary’s', () => {
+  const follower = new Follower({
+    lastEntry: { epoch: 5, position: 24 },
+    viewPosition: 24,
+    epoch: 6,
+    epochs: [one, epoch(5, 17)],
+  });
+  const diverged = divergedFrom(30, [one, epoch(4, 19), epoch(7, 20)]);
+  expect(follower.onResponse(from(diverged, 0, 7))).toEqual([{ kind: 'take-snapshot', agreed: 16 }]);
 });
 
 test('it syncs up to where a quorum is waited for, once for each position', () => {

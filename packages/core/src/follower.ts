@@ -1,3 +1,4 @@
+import { EpochTable } from './epoch-table.ts';
 import { unreachable } from './error.ts';
 import type { Position } from './operation.ts';
 import type { EpochStart, FollowMessage, FollowResponse } from './replication-message.ts';
@@ -38,8 +39,8 @@ export interface FollowerStart {
   readonly viewPosition: number;
   /** Epoch of the configuration that it knows. */
   readonly epoch: number;
-  /** Of its log. Without them a log that disagrees at its end is cut entry by entry. */
-  readonly epochs?: readonly EpochStart[];
+  /** Of its log. */
+  readonly epochs: readonly EpochStart[];
 }
 
 export class Follower {
@@ -96,7 +97,7 @@ export class Follower {
       case 'snapshot-needed': {
         this.#state = { kind: 'ended' };
         if (message.cause !== 'diverged') return [{ kind: 'take-snapshot', agreed: undefined }];
-        const agreed = this.#agreed(message.agreedPosition);
+        const agreed = this.#agreed(message.epochs, message.lastPosition);
         // Position 0 agrees with everything, but a log that starts anew is a snapshot's work.
         if (agreed > 0 && agreed >= this.#start.viewPosition) return [{ kind: 'cut', after: agreed }];
         return [{ kind: 'take-snapshot', agreed }];
@@ -112,14 +113,12 @@ export class Follower {
   }
 
   /**
-   * Up to where the logs may agree. A primary that has no entry of the follower's last epoch says that they agree up to
-   * the follower's own last entry, which they do not: then nothing of that epoch is the primary's.
+   * Up to where the two logs are the same. Exactly: what is above is written down before a snapshot takes its place, and
+   * what is below stays. The primary alone knows no more than a bound, which after an unsafe promotion was too high.
    */
-  #agreed(position: number): number {
-    const { lastEntry, epochs } = this.#start;
-    if (position < lastEntry.position) return position;
-    const start = epochs?.find(({ epoch }) => epoch === lastEntry.epoch);
-    return (start?.firstPosition ?? lastEntry.position) - 1;
+  #agreed(epochs: readonly EpochStart[], lastPosition: number): number {
+    const { lastEntry, epochs: own } = this.#start;
+    return new EpochTable(own).agreedPositionWith(lastEntry.position, new EpochTable(epochs), lastPosition);
   }
 
   #follow(message: FollowMessage): FollowerEffect[] {

@@ -33,7 +33,13 @@ export type FollowRefusalCause = 'not-primary' | 'other-shard' | 'other-cluster'
 
 export type FollowMessage =
   | { readonly kind: 'start'; readonly fromPosition: number; readonly epochs: readonly EpochStart[] }
-  | { readonly kind: 'snapshot-needed'; readonly cause: SnapshotCause; readonly agreedPosition: number }
+  /** With the primary's log: where it ends, and its epochs. */
+  | {
+      readonly kind: 'snapshot-needed';
+      readonly cause: SnapshotCause;
+      readonly lastPosition: number;
+      readonly epochs: readonly EpochStart[];
+    }
   | { readonly kind: 'refused'; readonly cause: FollowRefusalCause }
   | {
       readonly kind: 'entries';

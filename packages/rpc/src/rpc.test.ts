@@ -535,7 +535,15 @@ describe('every method', () => {
         message: { kind: 'start', fromPosition: 10, epochs: [{ epoch: 1, firstPosition: 1 }] },
         ...mark,
       },
-      { message: { kind: 'snapshot-needed', cause: 'diverged', agreedPosition: 3 }, ...mark },
+      {
+        message: {
+          kind: 'snapshot-needed',
+          cause: 'diverged',
+          lastPosition: 3,
+          epochs: [{ epoch: 1, firstPosition: 1 }],
+        },
+        ...mark,
+      },
       { message: { kind: 'refused', cause: 'old-epoch' }, epoch: 4, visiblePosition: 0, syncPosition: 0 },
       {
         message: {

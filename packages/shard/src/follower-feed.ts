@@ -137,7 +137,7 @@ export class FollowerFeed {
     const lastPosition = store.lastEntry.position;
     const decision = decideFollow({ epochs, firstPosition, lastPosition, logBytes, recordBytes }, open.lastEntry);
     if (decision.kind === 'snapshot') {
-      this.#send({ kind: 'snapshot-needed', cause: decision.cause, agreedPosition: decision.agreedPosition });
+      this.#send({ kind: 'snapshot-needed', cause: decision.cause, lastPosition, epochs });
       this.#stream.end();
       return;
     }

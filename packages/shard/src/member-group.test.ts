@@ -261,7 +261,10 @@ describe('a log that is being cut', () => {
     bed.follow?.followStream?.cancel();
     await bed.pass(10);
     bed.gate.close();
-    bed.respond({ kind: 'snapshot-needed', cause: 'diverged', agreedPosition: 1 }, 1);
+    bed.respond(
+      { kind: 'snapshot-needed', cause: 'diverged', lastPosition: 1, epochs: [{ epoch: 1, firstPosition: 1 }] },
+      1,
+    );
     await turns();
     expect([bed.beacon(), bed.store.lastEntry.position]).toEqual([true, 2]);
     bed.gate.open();

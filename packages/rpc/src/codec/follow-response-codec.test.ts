@@ -25,7 +25,13 @@ function variantToWire(message: FollowMessage, epoch: number): FollowResponseInp
     case 'start':
       return { start: { epoch, fromPosition: message.fromPosition, epochs: [...message.epochs] } };
     case 'snapshot-needed':
-      return { snapshotNeeded: { cause: snapshotCauses[message.cause], agreedPosition: message.agreedPosition } };
+      return {
+        snapshotNeeded: {
+          cause: snapshotCauses[message.cause],
+          lastPosition: message.lastPosition,
+          epochs: [...message.epochs],
+        },
+      };
     case 'refused':
       return { refused: { cause: refusalCauses[message.cause], epoch } };
     case 'entries': {
@@ -48,16 +54,18 @@ const entry = fc.record({
   body: fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
   checksum: fc.integer({ min: 0, max: 0xffff_ffff }),
 });
+const epochStarts = fc.array(fc.record({ epoch: uint64, firstPosition: uint64 }), { maxLength: 4 });
 const message: fc.Arbitrary<FollowMessage> = fc.oneof(
   fc.record({
     kind: fc.constant('start' as const),
     fromPosition: uint64,
-    epochs: fc.array(fc.record({ epoch: uint64, firstPosition: uint64 }), { maxLength: 4 }),
+    epochs: epochStarts,
   }),
   fc.record({
     kind: fc.constant('snapshot-needed' as const),
     cause: fc.constantFrom('log-too-short', 'diverged', 'log-too-long'),
-    agreedPosition: uint64,
+    lastPosition: uint64,
+    epochs: epochStarts,
   }),
   fc.record({
     kind: fc.constant('refused' as const),

@@ -28,10 +28,14 @@ function epochStartSize({ epoch, firstPosition }: EpochStart): number {
   return numberFieldSize(epoch) + numberFieldSize(firstPosition);
 }
 
-function startSize(message: StartMessage, epoch: number): number {
-  let size = numberFieldSize(epoch) + numberFieldSize(message.fromPosition);
-  for (const start of message.epochs) size += lengthFieldSize(epochStartSize(start));
+function epochsSize(epochs: readonly EpochStart[]): number {
+  let size = 0;
+  for (const start of epochs) size += lengthFieldSize(epochStartSize(start));
   return size;
+}
+
+function startSize(message: StartMessage, epoch: number): number {
+  return numberFieldSize(epoch) + numberFieldSize(message.fromPosition) + epochsSize(message.epochs);
 }
 
 function entriesSize(message: EntriesMessage): number {
@@ -46,7 +50,7 @@ function variantSize(message: FollowMessage, epoch: number): number {
     case 'start':
       return startSize(message, epoch);
     case 'snapshot-needed':
-      return 2 + numberFieldSize(message.agreedPosition);
+      return 2 + numberFieldSize(message.lastPosition) + epochsSize(message.epochs);
     case 'refused':
       return 2 + numberFieldSize(epoch);
     case 'entries':
@@ -61,8 +65,12 @@ function variantSize(message: FollowMessage, epoch: number): number {
 function writeStart(writer: ProtobufWriter, message: StartMessage, epoch: number): void {
   writer.number(0x08, epoch);
   writer.number(0x10, message.fromPosition);
-  for (const start of message.epochs) {
-    writer.lengthPrefix(0x1a, epochStartSize(start));
+  writeEpochs(writer, 0x1a, message.epochs);
+}
+
+function writeEpochs(writer: ProtobufWriter, tag: number, epochs: readonly EpochStart[]): void {
+  for (const start of epochs) {
+    writer.lengthPrefix(tag, epochStartSize(start));
     writer.number(0x08, start.epoch);
     writer.number(0x10, start.firstPosition);
   }
@@ -77,7 +85,8 @@ function writeVariant(writer: ProtobufWriter, message: FollowMessage, epoch: num
     case 'snapshot-needed':
       writer.lengthPrefix(0x12, size);
       writer.presentNumber(0x08, snapshotCauses.indexOf(message.cause));
-      writer.number(0x10, message.agreedPosition);
+      writer.number(0x18, message.lastPosition);
+      writeEpochs(writer, 0x22, message.epochs);
       break;
     case 'refused':
       writer.lengthPrefix(0x1a, size);
@@ -204,17 +213,19 @@ export class FollowResponseCodec implements MessageCodec<FollowResponse> {
     const reader = this.#reader;
     const outer = reader.enter();
     let cause = 0;
-    let agreedPosition = 0;
+    let lastPosition = 0;
+    const epochs: EpochStart[] = [];
     while (reader.position < reader.limit) {
       const tag = reader.tag();
       if (tag === 0x08) cause = reader.varint();
-      else if (tag === 0x10) agreedPosition = reader.varint();
+      else if (tag === 0x18) lastPosition = reader.varint();
+      else if (tag === 0x22) epochs.push(this.#readEpochStart());
       else reader.skip(tag);
     }
     reader.leave(outer);
     const known = snapshotCauses[cause];
     if (known === undefined) throw malformed(`SnapshotCause has no member ${cause}`);
-    return { kind: 'snapshot-needed', cause: known, agreedPosition };
+    return { kind: 'snapshot-needed', cause: known, lastPosition, epochs };
   }
 
   #readRefused(): FollowMessage {

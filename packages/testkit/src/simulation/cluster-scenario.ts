@@ -264,11 +264,14 @@ class ScenarioRun {
     // before; that nothing is lost without a receipt is looked for in the logs.
     const seen =
       unsafe.sinceMs === undefined
-        ? { history, final: this.#final }
-        : { history: beginningOf(history, unsafe.sinceMs), final: new Map<string, FinalRecord | undefined>() };
+        ? { history, final: this.#final, losses }
+        : {
+            history: beginningOf(history, unsafe.sinceMs),
+            final: new Map<string, FinalRecord | undefined>(),
+            losses: [...losses, this.#cluster.log.discardedBefore(unsafe.epoch)],
+          };
     const { findings, undecided, figures } = judge({
       ...seen,
-      losses,
       dumps: this.#dumps(),
       settled: this.#isLevel,
     });

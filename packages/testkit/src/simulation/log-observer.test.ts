@@ -24,6 +24,20 @@ describe('what is watched of the logs', () => {
     expect([rules(), observer.epochCount, observer.entryCount]).toEqual([[], 2, 3]);
   });
 
+  it('knows what was discarded when an epoch began, whoever may bring it back', async () => {
+    const [first, second] = await openStores(['m1', 'm2']);
+    const { observer } = watch();
+    if (first === undefined || second === undefined) throw new Error('no stores');
+    observer.observe(first, 'm1', 1);
+    observer.observe(second, 'm2', 1);
+    const { body, checksum } = first.append(entryOf(1, [openOf(), putOf('a', '1')]));
+    second.appendEncoded(1, [body], [checksum]);
+    first.append(entryOf(2, [putOf('a', '2')]));
+    second.append(entryOf(2, [openOf(), putOf('a', '3')], { epoch: 2 }));
+    const values = (epoch: number) => observer.discardedBefore(epoch).writes.map(({ value }) => value);
+    expect([values(2), values(3), values(0)]).toEqual([[], ['2'], []]);
+  });
+
   it('finds two who write in one epoch, and what they wrote differently', async () => {
     const [first, second] = await openStores(['m1', 'm2']);
     const { observer, rules } = watch();

@@ -39,6 +39,8 @@ export class LogObserver {
   readonly #writers = new Map<number, Origin>();
   /** By epoch and position. */
   readonly #entries = new Map<string, KnownEntry>();
+  /** Of each epoch, the log that its first entry stands in. */
+  readonly #beginnings = new Map<number, readonly EpochStart[]>();
   /** By version. */
   readonly #places = new Map<number, Position[]>();
 
@@ -65,6 +67,7 @@ export class LogObserver {
       this.#checkOpening(lastEntry.epoch, entry, member);
       this.#onWritten(entry.epoch, { member, life });
       const { epoch, position } = entry;
+      if (!this.#beginnings.has(epoch)) this.#beginnings.set(epoch, [...store.epochs]);
       this.#onEntry({ epoch, position, checksum: encoded.checksum, writes: writesOf(entry) }, member);
       return encoded;
     };
@@ -92,6 +95,21 @@ export class LogObserver {
       const wasThere = position <= lost.lastPosition && epochIn(lost.epochs, position) === epoch;
       return wasThere && end.epochAt(position) !== epoch;
     });
+    return { writes: gone.flatMap(({ writes }) => writes), fromMs: 0, toMs: undefined };
+  }
+
+  /**
+   * What had been discarded when an epoch began: the last primary before it had another log. Most of it is in receipts
+   * at the end, but a member that nobody had heard of since may be promoted unsafely, and then it is there again.
+   */
+  discardedBefore(unsafeEpoch: number): Loss {
+    const last = [...this.#beginnings.keys()]
+      .filter((epoch) => epoch < unsafeEpoch)
+      .reduce((a, b) => Math.max(a, b), 0);
+    const log = this.#beginnings.get(last) ?? [];
+    const gone = [...this.#entries.values()].filter(
+      ({ epoch, position }) => epoch <= last && epochIn(log, position) !== epoch,
+    );
     return { writes: gone.flatMap(({ writes }) => writes), fromMs: 0, toMs: undefined };
   }
 

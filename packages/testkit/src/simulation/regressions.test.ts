@@ -175,6 +175,37 @@ const regressions: readonly (readonly [string, ScenarioPlan])[] = [
     },
   ],
   [
+    'what a quorum had beside the end of an epoch that an operator brings back is in receipts, all of it',
+    {
+      seed: 42006,
+      safetyMs: 3800,
+      link: { usualMs: [0.20242772059598832, 0.9175576895268347], slowMs: 2.203338301414007, slowChance: 0.1 },
+      disk: { syncMs: [3.3667124824835235, 14.206170772886706], otherMs: [0.01, 0.1] },
+      maxDrift: 0.006021899092370473,
+      faults: [
+        { atMs: 892, kind: 'partition', some: ['primary', 'c2', 'c3'], others: ['m1', 'm2', 'm3'], forMs: 998 },
+        { atMs: 2179, kind: 'partition', some: ['m2', 'm3', 'c1', 'c2'], others: ['info', 'm1', 'c3'], forMs: 649 },
+        { atMs: 2471, kind: 'act', act: unsafeAct, process: '' },
+      ],
+      shape: {
+        members: 3,
+        lateMembers: 0,
+        clients: 3,
+        callers: 1,
+        leaseMs: 100,
+        restMs: 150,
+        acks: { quorum: 1, disk: 1 },
+        recordKeys: 1,
+        watches: false,
+        client: { attemptMs: 50, retryMs: 2 },
+        memoryWrites: true,
+        info: { deadAfterMs: 100, reportMs: 30, rollCallMs: 1500 },
+        store: { segmentBytes: 8192, retentionBytes: 16_777_216, cacheBytes: 65_536, memorySyncMs: 100 },
+        member: { queueOperations: 2, sessionWaitMs: 100, drainMs: 100 },
+      },
+    },
+  ],
+  [
     'what a snapshot was to discard is in no receipt when the snapshot is given up and its log leads again',
     {
       seed: 72,
