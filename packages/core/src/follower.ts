@@ -113,8 +113,8 @@ export class Follower {
   }
 
   /**
-   * Up to where the two logs are the same. Exactly: what is above is written down before a snapshot takes its place, and
-   * what is below stays. The primary alone knows no more than a bound, which after an unsafe promotion was too high.
+   * Up to where the two logs are the same. Exactly: what is above is written down before a snapshot takes its place,
+   * and what is below stays. The primary alone knows no more than a bound, too high after some unsafe promotions.
    */
   #agreed(epochs: readonly EpochStart[], lastPosition: number): number {
     const { lastEntry, epochs: own } = this.#start;

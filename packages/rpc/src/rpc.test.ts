@@ -530,20 +530,10 @@ describe('every method', () => {
       { kind: 'acknowledge', durablePosition: 3, appliedPosition: 2, receivedPosition: 4 },
     ];
     const mark = { epoch: 4, visiblePosition: 9, syncPosition: 0 };
+    const epochs = [{ epoch: 1, firstPosition: 1 }];
     const responses: FollowResponse[] = [
-      {
-        message: { kind: 'start', fromPosition: 10, epochs: [{ epoch: 1, firstPosition: 1 }] },
-        ...mark,
-      },
-      {
-        message: {
-          kind: 'snapshot-needed',
-          cause: 'diverged',
-          lastPosition: 3,
-          epochs: [{ epoch: 1, firstPosition: 1 }],
-        },
-        ...mark,
-      },
+      { message: { kind: 'start', fromPosition: 10, epochs }, ...mark },
+      { message: { kind: 'snapshot-needed', cause: 'diverged', lastPosition: 3, epochs }, ...mark },
       { message: { kind: 'refused', cause: 'old-epoch' }, epoch: 4, visiblePosition: 0, syncPosition: 0 },
       {
         message: {
