@@ -179,6 +179,19 @@ describe('what a log says to have synced', () => {
     expect(found()).toHaveLength(1);
   });
 
+  it('is still what it was when a cut fails before it cuts anything', async () => {
+    const { observer, found } = watch();
+    const { world, process, store } = await member(observer);
+    for (const position of [1, 2, 3]) store().append(entryOf(position, [putOf('a', String(position))]));
+    store().requestSync();
+    await world.time.run(2000);
+    process.disk.failWrites(1);
+    const cut = store().truncateAfter(1);
+    await expect(world.time.runFor(cut, 1000, 'the cut')).rejects.toThrow(/receipt/);
+    observer.look();
+    expect([store().syncedPosition, found()]).toEqual([3, []]);
+  });
+
   it('is remembered of a store that does not run, and of one whose disk was lost', async () => {
     const { observer } = watch();
     const { world, process, store } = await member(observer);

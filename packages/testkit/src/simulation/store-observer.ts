@@ -270,8 +270,12 @@ class WatchedStore {
     this.#syncs?.onCut(position);
     try {
       await work();
-    } finally {
       this.#syncs?.onCut(position);
+    } catch (caught) {
+      // It may have failed before it cut anything, as when its receipt cannot be written.
+      this.#syncs?.begin(this.store);
+      throw caught;
+    } finally {
       if (this.store.failure === undefined) this.#cuts.splice(this.#cuts.indexOf(position), 1);
     }
   }
