@@ -15,8 +15,8 @@ const runDeadlineMs = 300_000;
 const comparedBefore = { small: 6, large: 6, shards: 3, replica: 3, quorum: 1, bulk: 6 };
 const alone = { scan: 1, search: 2 };
 const comparedAfter = { metadata: 2, ycsb: 10 };
-/** Memory and first sync; failover; scan; search by one and by two fields; feed; overload. */
-const gaugeCount = 2 + 10 + 1 + 2 + 4 + 7 + 2;
+/** Memory and first sync; failover; scan; search by one and by two fields; feed; overload; expiry; testing. */
+const gaugeCount = 2 + 10 + 1 + 2 + 4 + 7 + 3 + 2;
 
 const expectRows = (counts: Readonly<Record<string, number>>, row: object): unknown[] =>
   Object.entries(counts).flatMap(([section, count]) =>
