@@ -11,7 +11,7 @@ import type { Measurement } from './work.ts';
 /** What a shard with a replica and its clients do easily on two cores. */
 const ratePerSecond = 2000;
 const callDeadlineMs = 30_000;
-/** The records are there well before: writing 200 000 of them takes about 2 s, and a busy machine five times as long. */
+/** The records are there well before: writing 200 000 of them takes about 2 s, on a busy machine five times as long. */
 const writeMsPerRecord = 0.05;
 const writeMsMin = 1500;
 /** Removal goes on for some seconds, so the puts beside it are measured for longer. */
