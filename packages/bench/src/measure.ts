@@ -147,7 +147,8 @@ export async function compare(comparison: Comparison, rounds: Rounds, progress: 
         section,
         keys,
         callers,
-        settle,
+        // What the puts before left to do in the background is none of a read's business.
+        settle: settle || verb === 'get',
         subject: { driver: subject, work },
         baseline: baseline === undefined ? undefined : { driver: baseline, work },
       };
