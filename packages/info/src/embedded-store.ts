@@ -9,7 +9,7 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ClusterState } from '@edis/core';
 import { EdisError } from '@edis/core';
-import { makeDataDirectory } from '@edis/process';
+import { makeDataDirectory } from '@edis/store/make-data-directory';
 import { ClassicLevel } from 'classic-level';
 import { changedRows, stateOfRows } from './state-row.ts';
 import { LocalStore } from './store.ts';

@@ -7,7 +7,7 @@
  */
 import { join } from 'node:path';
 import { EdisError } from '@edis/core';
-import { makeDataDirectory } from '@edis/process';
+import { makeDataDirectory } from '@edis/store/make-data-directory';
 import type { Binaries } from './binary.ts';
 import { locateBinaries } from './binary.ts';
 import type { ClusterProcessOptions, ProcessRole } from './cluster-process.ts';

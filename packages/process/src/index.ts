@@ -2,7 +2,6 @@ export type { Address } from './address.ts';
 export { advertisedEndpoints, formatAddress, parseAddress, parseEndpoint } from './address.ts';
 export { formatBytes, parseBytes } from './byte-size.ts';
 export { commonSettings } from './common-settings.ts';
-export { makeDataDirectory } from './data-directory.ts';
 export { formatDurationMs, parseDurationMs } from './duration.ts';
 export { exitCodeOf, exitCodes } from './exit-code.ts';
 export { hostIdentity } from './host-identity.ts';

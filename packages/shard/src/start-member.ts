@@ -2,10 +2,11 @@ import { randomInt, randomUUID } from 'node:crypto';
 import type { NodeRole } from '@edis/core';
 import { EdisError } from '@edis/core';
 import type { Logger, RunningRole } from '@edis/process';
-import { hostIdentity, makeDataDirectory, makeNodeName, realTimers } from '@edis/process';
+import { hostIdentity, makeNodeName, realTimers } from '@edis/process';
 import { grpcNetwork } from '@edis/rpc';
 import type { StoreEnvironment } from '@edis/store';
 import { diskEnvironment, ephemeralEnvironment, ephemeralStoreSettings, Store } from '@edis/store';
+import { makeDataDirectory } from '@edis/store/make-data-directory';
 import { Member } from './member.ts';
 import type { MemberConfig } from './member-config.ts';
 

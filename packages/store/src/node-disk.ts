@@ -1,28 +1,17 @@
 import type { Dirent } from 'node:fs';
-import {
-  closeSync,
-  constants,
-  fdatasync,
-  fstatSync,
-  fsync,
-  ftruncate,
-  openSync,
-  read,
-  writeSync,
-  writevSync,
-} from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { closeSync, constants, fdatasync, fstatSync, ftruncate, openSync, read, writeSync, writevSync } from 'node:fs';
+import { readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Disk, DiskFile } from './disk.ts';
 import { diskError } from './disk.ts';
+import { makeDirectory, syncDirectory } from './make-directory.ts';
 
 /**
  * Real files. Appends happen on the event loop, which costs less than a hop to the thread pool; syncs and reads happen
  * on the pool, for they may take long.
  */
 const dataSync = promisify(fdatasync);
-const fullSync = promisify(fsync);
 const cut = promisify(ftruncate);
 const readAt = promisify(read);
 
@@ -165,27 +154,16 @@ export class NodeDisk implements Disk {
   }
 
   async makeDirectory(path: string): Promise<void> {
-    let first: string | undefined;
     try {
-      first = await mkdir(path, { recursive: true });
+      await makeDirectory(path, (parent) => this.syncDirectory(parent));
     } catch (caught) {
       throw diskError('make the directory', path, caught);
-    }
-    if (first === undefined) return;
-    for (let made = resolve(path); ; made = dirname(made)) {
-      await this.syncDirectory(dirname(made));
-      if (made === resolve(first)) return;
     }
   }
 
   async syncDirectory(path: string): Promise<void> {
     try {
-      const handle = await open(path, 'r');
-      try {
-        await fullSync(handle.fd);
-      } finally {
-        await handle.close();
-      }
+      await syncDirectory(path);
     } catch (caught) {
       throw diskError('sync the directory', path, caught);
     }

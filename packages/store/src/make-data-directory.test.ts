@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EdisError } from '@edis/core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { makeDataDirectory } from './data-directory.ts';
+import { makeDataDirectory } from './make-data-directory.ts';
 
 let directory: string;
 
