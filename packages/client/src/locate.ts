@@ -1,7 +1,6 @@
-import { type ByteString, EdisError, type Member, slotOf } from '@edis/core';
+import { type ByteString, EdisError, hashTagOf, type Member, slotOf } from '@edis/core';
 import { keyBytes } from './call-input.ts';
 import type { KeyspaceScope } from './keyspace-scope.ts';
-import type { NodeConnection } from './node-connection.ts';
 import type { Key } from './options.ts';
 import type { Location, ReadCause } from './results.ts';
 import type { RouteTable } from './route-table.ts';
@@ -28,7 +27,7 @@ export function locateKey(routes: RouteTable, scope: KeyspaceScope, key: Key): L
     key,
     keyspace: keyspace.name,
     strategy: keyspace.strategy,
-    hashTag: hashTagOf(bytes),
+    hashTag: textOf(hashTagOf(bytes)),
     slot,
     shard: shard.shard,
     epoch: shard.epoch,
@@ -43,32 +42,13 @@ export function locateKey(routes: RouteTable, scope: KeyspaceScope, key: Key): L
 
 const reading: ReadonlySet<ReadCause> = new Set(['replica', 'only-primary', 'still-answers']);
 
-/** As the route picks its reader, but without taking a turn. */
+/** The route's word, unless info holds the member for dead and nothing shows that it answers all the same. */
 function readCauseOf({ node, alive }: Member, route: ShardRoute): ReadCause {
-  const { primary, replicas } = route;
-  const hasUsable = replicas.some(({ usable }) => usable);
-  if (primary?.node === node) {
-    if (!primary.reachable) return alive ? 'unreachable' : 'down';
-    if (hasUsable) return alive ? 'replicas-first' : 'down';
-    if (alive) return 'only-primary';
-    return primary.state === 'ready' ? 'still-answers' : 'down';
-  }
-  const replica = replicas.find((candidate) => candidate.node === node);
-  if (replica?.usable === true) return 'replica';
-  if (replica === undefined) return alive ? 'learner' : 'down';
-  if (!hasUsable && primary?.reachable !== true && replica === answering(replicas)) return 'still-answers';
-  if (!alive) return 'down';
-  // A node that answers and yet is not usable has said that it is a learner, which info has yet to say.
-  return replica.reachable ? 'learner' : 'unreachable';
+  const cause = route.readCauseOf(node);
+  if (alive || cause === 'replica' || cause === 'still-answers') return cause;
+  return cause === 'only-primary' && route.primary?.state === 'ready' ? 'still-answers' : 'down';
 }
 
-function answering(replicas: readonly NodeConnection[]): NodeConnection | undefined {
-  return replicas.find(({ state }) => state === 'ready');
-}
-
-/** By Redis Cluster's rule; the slot is that of this part alone. */
-function hashTagOf(key: ByteString): string | undefined {
-  const open = key.indexOf('{');
-  const close = open < 0 ? -1 : key.indexOf('}', open + 1);
-  return close > open + 1 ? Buffer.from(key.slice(open + 1, close), 'latin1').toString() : undefined;
+function textOf(bytes: ByteString | undefined): string | undefined {
+  return bytes === undefined ? undefined : Buffer.from(bytes, 'latin1').toString();
 }

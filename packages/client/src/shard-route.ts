@@ -9,7 +9,7 @@ import {
 } from '@edis/core';
 import type { Environment } from './environment.ts';
 import type { NodeConnection } from './node-connection.ts';
-import type { AnswerPlace } from './results.ts';
+import type { AnswerPlace, ReadCause } from './results.ts';
 import { WriteIdentity } from './write-identity.ts';
 
 const nothingSeen: Position = Object.freeze({ epoch: 0, position: 0 });
@@ -48,7 +48,34 @@ export class ShardRoute {
 
   /** Who answers a read that any replica may answer. */
   pickReader(): NodeConnection | undefined {
-    const picked = this.#picker.pick(this.replicas, this.primary);
+    return this.#pick(this.#picker);
+  }
+
+  /** Why `pickReader` would, or would not, take a node now; takes no turn. That a node is `down` is for info to say. */
+  readCauseOf(node: string): Exclude<ReadCause, 'down'> {
+    const { primary, replicas } = this;
+    const isPrimary = primary?.node === node;
+    const connection = isPrimary ? primary : replicas.find((replica) => replica.node === node);
+    // The map's learners are not among those it takes readers from.
+    if (connection === undefined) return 'learner';
+    if (!connection.reachable) return 'unreachable';
+    const isTaken = this.#readers().has(connection);
+    if (isPrimary) return isTaken ? 'only-primary' : 'replicas-first';
+    if (isTaken) return connection.usable ? 'replica' : 'still-answers';
+    // A node that is reached and yet is not usable has said that it is a learner, which info has yet to say.
+    return 'learner';
+  }
+
+  /** All whom `pickReader` takes in turn, found by turns that do not count. */
+  #readers(): ReadonlySet<NodeConnection | undefined> {
+    const picker = new ReplicaPicker(0);
+    const readers = new Set([this.#pick(picker)]);
+    for (let turn = 1; turn < this.replicas.length; turn++) readers.add(this.#pick(picker));
+    return readers;
+  }
+
+  #pick(picker: ReplicaPicker): NodeConnection | undefined {
+    const picked = picker.pick(this.replicas, this.primary);
     if (picked?.reachable === true) return picked;
     // With the primary away, a replica that answers is better than info's opinion that it is dead.
     return this.replicas.find((replica) => replica.state === 'ready') ?? picked;

@@ -177,7 +177,7 @@ export { orderingPredicate, planSearch, predicateFilter, wantsProbe } from './se
 export type { SessionToken } from './session-token.ts';
 export { decodeSessionToken, encodeSessionToken } from './session-token.ts';
 export { sortByShard } from './shard-order.ts';
-export { crc16, slotOf } from './slot.ts';
+export { crc16, hashTagOf, slotOf } from './slot.ts';
 export { Staleness } from './staleness.ts';
 export type { Timers } from './timers.ts';
 export { HybridClock, logicalSteps, timestampEpochMs, timestampOfMs } from './timestamp.ts';
@@ -197,6 +197,7 @@ export type {
   TopologyUpdate,
 } from './topology.ts';
 export { applyDelta, applyUpdate, checkTopology, deltaBetween } from './topology-change.ts';
+export { utf8Length } from './utf8-length.ts';
 export { VisibleWatermark } from './visible-watermark.ts';
 export type { DecidedWrite, PresentRecord, UnwrittenOutcome, WriteDecision } from './write-decision.ts';
 export { deadlineOf, decideWrite, isDecided, outcomeOfUnwritten, outcomeOfWrite } from './write-decision.ts';

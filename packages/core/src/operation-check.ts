@@ -4,6 +4,7 @@ import type { KeyspaceSettings } from './keyspace-settings.ts';
 import { limits } from './limits.ts';
 import type { AtomicOperation, InvalidCause, Operation, PutOperation, SingleWriteOperation } from './operation.ts';
 import { noExpiry } from './operation.ts';
+import { utf8Length } from './utf8-length.ts';
 
 export interface Fault {
   readonly cause: InvalidCause;
@@ -205,19 +206,5 @@ function metadataBytes(metadata: Metadata | undefined): number {
   if (metadata === undefined) return 0;
   let bytes = 0;
   for (const name of Object.keys(metadata)) bytes += utf8Length(name) + utf8Length(metadata[name] ?? '');
-  return bytes;
-}
-
-function utf8Length(text: string): number {
-  let bytes = 0;
-  for (let index = 0; index < text.length; index += 1) {
-    const code = text.charCodeAt(index);
-    if (code < 0x80) bytes += 1;
-    else if (code < 0x800) bytes += 2;
-    else if (code >= 0xd800 && code < 0xdc00 && index + 1 < text.length) {
-      bytes += 4;
-      index += 1;
-    } else bytes += 3;
-  }
   return bytes;
 }

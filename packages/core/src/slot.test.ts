@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { crc16, slotOf } from './slot.ts';
+import { slotCount } from './limits.ts';
+import { crc16, hashTagOf, slotOf } from './slot.ts';
 
 test('the checksum is CRC-16/XMODEM', () => {
   expect(crc16('123456789')).toBe(0x31c3);
@@ -31,6 +33,29 @@ test('an empty or open tag is none: the whole key counts', () => {
   expect(slotOf('foo{}{bar}')).toBe(8363);
   expect(slotOf('foo{bar')).toBe(crc16('foo{bar') % 16384);
   expect(slotOf('foo}bar{')).toBe(crc16('foo}bar{') % 16384);
+});
+
+test.each([
+  ['foo{{bar}}zap', '{bar'],
+  ['foo{bar}{zap}', 'bar'],
+  ['}foo{bar}', 'bar'],
+  ['foo{}{bar}', undefined],
+  ['foo{bar', undefined],
+  ['foo}bar{', undefined],
+  ['foo', undefined],
+])('the tag of %s is %s', (key, tag) => {
+  expect(hashTagOf(key)).toBe(tag);
+});
+
+test('the slot of a key is that of its tag alone, or of the whole key', () => {
+  const key = fc.string({ unit: fc.constantFrom('{', '}', 'a', '\u00ff'), maxLength: 8 });
+  fc.assert(
+    fc.property(key, (bytes) => {
+      expect(slotOf(bytes)).toBe(crc16(hashTagOf(bytes) ?? bytes) % slotCount);
+      // Redis's rule as a pattern.
+      expect(hashTagOf(bytes)).toBe(/^[^{]*\{([^}]+)\}/.exec(bytes)?.[1]);
+    }),
+  );
 });
 
 test('bytes above 127 count as they are', () => {

@@ -32,10 +32,21 @@ export function crc16(bytes: ByteString, start = 0, end: number = bytes.length):
 /** Slot of a key, 0 – 16383. */
 export function slotOf(key: ByteString): number {
   const open = key.indexOf('{');
-  if (open >= 0) {
-    const close = key.indexOf('}', open + 1);
-    // An empty tag would put all its keys into one slot, so it counts as none.
-    if (close > open + 1) return crc16(key, open + 1, close) % slotCount;
-  }
-  return crc16(key) % slotCount;
+  const close = endOfTag(key, open);
+  return (close < 0 ? crc16(key) : crc16(key, open + 1, close)) % slotCount;
+}
+
+/** The part of a key that alone decides its slot; undefined: all of it does. */
+export function hashTagOf(key: ByteString): ByteString | undefined {
+  const open = key.indexOf('{');
+  const close = endOfTag(key, open);
+  return close < 0 ? undefined : key.slice(open + 1, close);
+}
+
+/** Where the tag that may begin at the brace at `open` ends; negative: there is none. Copies nothing: it is hot. */
+function endOfTag(key: ByteString, open: number): number {
+  if (open < 0) return -1;
+  const close = key.indexOf('}', open + 1);
+  // An empty tag would put all its keys into one slot, so it counts as none.
+  return close > open + 1 ? close : -1;
 }

@@ -1,11 +1,12 @@
 import type { Metadata } from '@edis/core';
+import { utf8Length } from '@edis/core';
 
 /** Names and values as they travel: metadata may be far larger than the value that it belongs to. */
 export function metadataBytes(metadata: Metadata | undefined): number {
   if (metadata === undefined) return 0;
   let bytes = 0;
   for (const name of Object.keys(metadata)) {
-    bytes += Buffer.byteLength(name) + Buffer.byteLength(metadata[name] ?? '') + fieldOverheadBytes;
+    bytes += utf8Length(name) + utf8Length(metadata[name] ?? '') + fieldOverheadBytes;
   }
   return bytes;
 }

@@ -1,6 +1,7 @@
-import type { ByteString, Change, Metadata } from '@edis/core';
+import type { ByteString, Change } from '@edis/core';
 import { unreachable } from '@edis/core';
 import type { LoggedOperation, ViewRecord } from '@edis/store';
+import { metadataBytes } from './metadata-bytes.ts';
 
 /** Which records a feed is about. */
 export interface WatchScope {
@@ -11,7 +12,6 @@ export interface WatchScope {
 
 /** What a change costs on the wire besides key, value and metadata. */
 const changeOverheadBytes = 32;
-const fieldOverheadBytes = 8;
 
 /** The change that an operation is to a feed; undefined: none. */
 export function changeOf(operation: LoggedOperation, version: number, scope: WatchScope): Change | undefined {
@@ -41,13 +41,6 @@ export function snapshotChange(record: ViewRecord): Change {
 /** What a change counts against its reader's credit. */
 export function changeBytes(change: Change): number {
   return changeOverheadBytes + change.key.length + change.value.length + metadataBytes(change.metadata);
-}
-
-function metadataBytes(metadata: Metadata | undefined): number {
-  let bytes = 0;
-  if (metadata === undefined) return bytes;
-  for (const [name, text] of Object.entries(metadata)) bytes += name.length + text.length + fieldOverheadBytes;
-  return bytes;
 }
 
 /** The first key behind all that begin with a prefix; '': there is none. */

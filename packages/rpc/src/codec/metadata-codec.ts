@@ -1,4 +1,5 @@
 import type { Metadata } from '@edis/core';
+import { utf8Length } from '@edis/core';
 import { KnownNames } from './known-names.ts';
 import { malformed } from './message-codec.ts';
 import type { ProtobufReader } from './protobuf-reader.ts';
@@ -14,7 +15,7 @@ const valueTag = 0x12;
 const shortEntryLength = 41;
 
 function entrySize(name: string, value: string): number {
-  return lengthFieldSize(Buffer.byteLength(name)) + lengthFieldSize(Buffer.byteLength(value));
+  return lengthFieldSize(utf8Length(name)) + lengthFieldSize(utf8Length(value));
 }
 
 /** Bytes that all entries of a map<string, string> field with a one-byte tag take. */
