@@ -29,6 +29,7 @@ import { queryHandlers, replicationHandlers } from './member-handlers.ts';
 import { servingStats, storeStats } from './member-stats.ts';
 import { Ownership } from './ownership.ts';
 import { waitUntil } from './patience.ts';
+import type { LeadingView } from './primary-side.ts';
 import { PrimarySide } from './primary-side.ts';
 import { QueryService } from './query-service.ts';
 import { Reader } from './reader.ts';
@@ -161,6 +162,11 @@ export class Member {
         onRefused: (error) => this.#fail(error),
       },
     });
+  }
+
+  /** What it leads with, for whoever watches it from outside; undefined: it is a replica. */
+  get leading(): LeadingView | undefined {
+    return this.#current.primary?.leading;
   }
 
   async start(): Promise<void> {

@@ -2,6 +2,7 @@ import type {
   BeaconRequest,
   BeaconResponse,
   Configuration,
+  EdisError,
   FollowRequest,
   FollowResponse,
   LeadingEffect,
@@ -16,16 +17,7 @@ import type {
   Timers,
   Topology,
 } from '@edis/core';
-import {
-  Admission,
-  EdisError,
-  HybridClock,
-  LeadingGroup,
-  limits,
-  logicalSteps,
-  unreachable,
-  VisibleWatermark,
-} from '@edis/core';
+import { Admission, HybridClock, LeadingGroup, limits, logicalSteps, unreachable, VisibleWatermark } from '@edis/core';
 import type { Logger } from '@edis/process';
 import type { MessageStream, ReplicationHandlers } from '@edis/rpc';
 import type { Store } from '@edis/store';
@@ -38,15 +30,13 @@ import { LogTail } from './log-tail.ts';
 import type { ReadingRole } from './reader.ts';
 import type { ResultSink } from './result-sink.ts';
 import { Safety } from './safety.ts';
+import { SnapshotPlaces } from './snapshot-places.ts';
 import { SnapshotSender } from './snapshot-sender.ts';
 import { Sweeper } from './sweeper.ts';
 import { Writer } from './writer.ts';
 
 /** Entries kept in memory for followers that keep up; who is further behind costs a file read. */
 const tailBytes = 16 * 1024 * 1024;
-
-/** Snapshots sent at once: each pins the log and reads the whole view. */
-const maxSnapshots = 2;
 
 /** How often the group is looked after: at least, and in a lease. */
 const groupTickMs = 50;
@@ -74,6 +64,9 @@ export interface PrimarySideParts {
   readonly onHandedOver: (epoch: number, to: StoreId) => void;
 }
 
+/** What a primary shows of its group's machine: enough to judge what it believes, and when it acts on it. */
+export type LeadingView = Pick<LeadingGroup, 'configuration' | 'mayAct' | 'quorumPosition' | 'state'>;
+
 /**
  * What a member does as the primary, from its opening entry to its end: takes writes, moves the watermark, feeds
  * followers, gives snapshots.
@@ -92,12 +85,12 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
   readonly #beacons: BeaconSender;
   readonly #tail = new LogTail(tailBytes);
   readonly #feeds = new Set<FollowerFeed>();
+  readonly #snapshotPlaces = new SnapshotPlaces();
   readonly #state: PrimaryReaderState;
   readonly #keyspaces: KeyspaceSync;
   readonly #sweeper: Sweeper;
   readonly #openingPosition: number;
   #cancelTick: () => void = () => {};
-  #snapshots = 0;
   #isOver = false;
 
   constructor(parts: PrimarySideParts) {
@@ -222,6 +215,10 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
     return this.#group.mayAct(monotonicMs(), wallMs());
   }
 
+  get leading(): LeadingView {
+    return this.#group;
+  }
+
   get leaseHeld(): boolean {
     const { monotonicMs, wallMs } = this.#parts;
     return !this.#isOver && this.#group.isLeaseHeld(monotonicMs(), wallMs());
@@ -323,12 +320,7 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
   }
 
   snapshot(stream: MessageStream<SnapshotResponse, SnapshotRequest>): void {
-    if (this.#snapshots >= maxSnapshots) {
-      stream.listen({ onMessage: () => {}, onClose: () => {} });
-      stream.cancel(new EdisError('busy', `${maxSnapshots} snapshots are being sent already`));
-      return;
-    }
-    this.#snapshots += 1;
+    if (!this.#snapshotPlaces.admit(stream)) return;
     const { store, timers, cluster, shard, logger } = this.#parts;
     new SnapshotSender(stream, {
       store,
@@ -337,9 +329,7 @@ export class PrimarySide implements ReadingRole, ReplicationHandlers {
       shard,
       // Also before it is active: its opening entry may need the one that asks.
       active: () => !this.#isOver,
-      onClosed: () => {
-        this.#snapshots -= 1;
-      },
+      onClosed: () => this.#snapshotPlaces.leave(),
       onError: (error) => logger.error({ event: 'snapshot-failed', reason: error.message }, 'a snapshot broke off'),
     });
   }

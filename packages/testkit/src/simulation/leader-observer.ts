@@ -1,5 +1,6 @@
 import type { StoreId } from '@edis/core';
-import { LeadingGroup, quorumOf } from '@edis/core';
+import { quorumOf } from '@edis/core';
+import type { Member } from '@edis/shard';
 import type { Store } from '@edis/store';
 import type { Breach } from './log-observer.ts';
 
@@ -16,15 +17,14 @@ interface LeaderObserverOptions {
 }
 
 interface Running {
-  readonly member: string;
+  readonly name: string;
+  readonly member: Pick<Member, 'leading'>;
   readonly store: Pick<Store, 'epochAt'>;
   readonly clocks: Clocks;
 }
 
-type Group = Pick<LeadingGroup, 'configuration' | 'mayAct' | 'quorumPosition' | 'state'>;
-
 interface Leader extends Running {
-  readonly group: Group;
+  readonly group: NonNullable<Member['leading']>;
   /** Once is enough. */
   isBlamed: boolean;
 }
@@ -46,7 +46,6 @@ export class LeaderObserver {
   readonly #onBreach: (breach: Breach) => void;
   readonly #running = new Map<StoreId, Running>();
   readonly #leaders = new Map<StoreId, Leader>();
-  #known = new WeakSet<Group>();
   #isOver = false;
 
   constructor({ hasSynced, onBreach }: LeaderObserverOptions) {
@@ -69,26 +68,19 @@ export class LeaderObserver {
     this.#leaders.clear();
   }
 
-  /** Somebody asks whether it may act: whoever leads does, before anything else. */
-  onGroup(group: Group): void {
-    if (this.#isOver || this.#known.has(group)) return;
-    // One that is first seen when its process has ended is nobody's.
-    this.#known.add(group);
-    const { primary } = group.configuration;
-    const running = this.#running.get(primary);
-    if (running !== undefined) this.#leaders.set(primary, { ...running, group, isBlamed: false });
-  }
-
   /** A `quorum` write is acknowledged by the member with that store: its entry stands there. */
   onAcknowledged(store: StoreId, position: number): void {
-    const leader = this.#leaders.get(store);
+    const running = this.#running.get(store);
+    const leader = running && this.#leaderOf(store, running);
     if (leader !== undefined) this.#checkQuorum(leader, position, 'acknowledges');
   }
 
   /** To be called after each event. */
   look(): void {
     let acting: Leader | undefined;
-    for (const [store, leader] of this.#leaders) {
+    for (const [store, running] of this.#running) {
+      const leader = this.#leaderOf(store, running);
+      if (leader === undefined) continue;
       const { group, clocks } = leader;
       if (group.state.kind === 'stopped') this.#leaders.delete(store);
       else if (group.mayAct(clocks.monotonicMs, clocks.wallMs)) {
@@ -99,12 +91,22 @@ export class LeaderObserver {
     }
   }
 
+  /** What a member leads with, or has led with: until that is stopped, it may act for all that its member says. */
+  #leaderOf(store: StoreId, running: Running): Leader | undefined {
+    const known = this.#leaders.get(store);
+    const group = running.member.leading;
+    if (this.#isOver || group === undefined || group === known?.group || group.state.kind === 'stopped') return known;
+    const leader = { ...running, group, isBlamed: false };
+    this.#leaders.set(store, leader);
+    return leader;
+  }
+
   #blame(first: Leader, second: Leader): void {
     if (first.isBlamed && second.isBlamed) return;
     first.isBlamed = true;
     second.isBlamed = true;
     const epochs = `epochs ${first.group.configuration.epoch} and ${second.group.configuration.epoch}`;
-    const what = `${first.member} and ${second.member} may both act, in ${epochs}`;
+    const what = `${first.name} and ${second.name} may both act, in ${epochs}`;
     this.#onBreach({ rule: 'one acts at a time', what });
   }
 
@@ -117,22 +119,7 @@ export class LeaderObserver {
     if (left === 0) return;
     leader.isBlamed = true;
     const where = `${left} too few of the ${members.length} members of epoch ${epoch} have it synced`;
-    const what = `${leader.member} ${does} ${entryEpoch}:${position}, and ${where}`;
+    const what = `${leader.name} ${does} ${entryEpoch}:${position}, and ${where}`;
     this.#onBreach({ rule: 'a quorum has it', what });
   }
-}
-
-let told: (group: LeadingGroup) => void = () => {};
-
-// The machine is deep inside of a member, which shows it to nobody: what it is asked all the time tells of it.
-// oxlint-disable-next-line typescript/unbound-method
-const { mayAct } = LeadingGroup.prototype;
-LeadingGroup.prototype.mayAct = function mayActWatched(this: LeadingGroup, nowMs: number, wallMs: number): boolean {
-  told(this);
-  return mayAct.call(this, nowMs, wallMs);
-};
-
-/** Tells of each machine of a primary in this process from now on, and nobody else: one world runs at a time. */
-export function watchLeadingGroups(onGroup: (group: LeadingGroup) => void): void {
-  told = onGroup;
 }

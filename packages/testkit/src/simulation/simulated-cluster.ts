@@ -6,7 +6,7 @@ import { createLogger, defineSettings } from '@edis/process';
 import { Member, memberSettings } from '@edis/shard';
 import { Store } from '@edis/store';
 import type { Incarnation } from './incarnation.ts';
-import { LeaderObserver, watchLeadingGroups } from './leader-observer.ts';
+import { LeaderObserver } from './leader-observer.ts';
 import type { Breach, LostLog } from './log-observer.ts';
 import { LogObserver, lostLogOf } from './log-observer.ts';
 import { OperatorWish } from './operator-wish.ts';
@@ -68,7 +68,6 @@ export class SimulatedCluster {
       hasSynced: (store, position, epoch) => this.#observer.hasSynced(store, position, epoch),
       onBreach: (breach) => this.breach(breach),
     });
-    watchLeadingGroups((group) => this.#leaders.onGroup(group));
     world.time.onSettled(() => {
       this.#observer.look();
       this.#leaders.look();
@@ -214,7 +213,6 @@ export class SimulatedCluster {
     this.#observer.onOpened(name, store);
     this.stores.set(name, store);
     const storeId = store.identity.store;
-    this.#leaders.onStarted(storeId, { member: name, store, clocks: life.process.clock });
     life.onEnd(() => {
       this.#observer.onEnded(name);
       this.#leaders.onEnded(storeId);
@@ -246,6 +244,8 @@ export class SimulatedCluster {
       monotonicMs: life.monotonicMs,
       random: life.random,
     });
+    // Making it looks at its clock, a step at which the process may have ended.
+    if (life.alive) this.#leaders.onStarted(storeId, { name, member, store, clocks: life.process.clock });
     await store.saveIdentity({ node: name });
     await member.start();
     return endable(member);
