@@ -1,7 +1,7 @@
 /** Three write shards beside a Redis Cluster of three nodes: what happens when one client's keys live everywhere. */
 
 import type { DriverProcess } from './driver-process.ts';
-import type { Row } from './measure.ts';
+import type { Rounds, Row } from './measure.ts';
 import { compare, describeRow, measureCell } from './measure.ts';
 import type { SectionContext, SectionResult } from './section-context.ts';
 import { load, mostCallers } from './section-context.ts';
@@ -32,6 +32,11 @@ async function startBoth(context: SectionContext): Promise<Sides> {
   return { subject, baseline };
 }
 
+/** Three servers share what heats one of them up: with less, a first round is twice as slow as the later ones. */
+function roundsOf({ rounds, warmUpMs }: Rounds): Rounds {
+  return { rounds, warmUpMs: shardCount * warmUpMs };
+}
+
 /** Calls of 100 random keys, which each client has to split by node. */
 export async function measureBulk(context: SectionContext): Promise<SectionResult> {
   const { options, progress } = context;
@@ -43,7 +48,7 @@ export async function measureBulk(context: SectionContext): Promise<SectionResul
     durationMs: options.briefMs,
     ...(await startBoth(context)),
   } as const;
-  const rows = await compare(comparison, { rounds: options.rounds, warmUpMs: options.warmUpMs / 2 }, progress);
+  const rows = await compare(comparison, roundsOf(options), progress);
   return { rows, gauges: [] };
 }
 
@@ -63,7 +68,7 @@ export async function measureMixes(context: SectionContext): Promise<SectionResu
           subject: { driver: subject, work },
           baseline: baseline === undefined ? undefined : { driver: baseline, work },
         },
-        { rounds: options.rounds, warmUpMs: options.warmUpMs / 2 },
+        roundsOf(options),
       );
       rows.push(row);
       progress(describeRow(row));
