@@ -9,8 +9,9 @@ import type { StoreId } from './topology.ts';
  * was *sent*: the member that grants counts from later, so its promise to anybody else comes later too.
  * Assumes that clocks of two machines run apart by less than the margin in the time of one lease.
  *
- * The wall clock is asked as well because a monotonic clock stands still while the machine is suspended: the primary
- * would wake up with a lease that everybody else saw end. A wall clock that goes back ends the lease at once.
+ * The wall clock is asked as well because on some systems no other one goes on while the machine is suspended (where
+ * one does, the monotonic clock counts it: `continuous-clock.ts`): the primary would wake up with a lease that
+ * everybody else saw end. A wall clock that goes back ends the lease at once.
  */
 
 /** A tenth: crystals differ by a hundredth of a percent, virtual machines by a few percent. */

@@ -13,6 +13,8 @@ export { Cluster } from './cluster.ts';
 export type { ClusterEffect, KeyspaceRequestId, SessionId } from './cluster-effect.ts';
 export type { ClusterState, ShardRecord, StoreIncarnation } from './cluster-state.ts';
 export { checkClusterState } from './cluster-state.ts';
+export type { ContinuousClockOptions } from './continuous-clock.ts';
+export { ContinuousClock } from './continuous-clock.ts';
 export { Credit } from './credit.ts';
 export type { Decimal } from './decimal.ts';
 export {

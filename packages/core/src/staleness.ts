@@ -1,6 +1,6 @@
 /**
  * How far a replica may be behind its primary, by the replica's own clocks alone: the monotonic one, and the wall clock
- * beside it, because the first stands still while the machine is suspended. The larger of both counts.
+ * beside it, because on some systems the first stands still while the machine is suspended. The larger of both counts.
  *
  * The replica sends a stamp of its clock, the primary echoes it with the last entry that it had then. Once the replica
  * has applied that position, it shows everything that was acknowledged when the stamp was sent: its staleness is the

@@ -29,3 +29,4 @@ export type {
 } from './setting.ts';
 export type { Environment, SettingRow, Settings } from './settings.ts';
 export { defineSettings, describeSettings, formatHelp, parseSettings } from './settings.ts';
+export { systemClock } from './system-clock.ts';

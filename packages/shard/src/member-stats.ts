@@ -1,30 +1,47 @@
-import type { NodeStats } from '@edis/core';
+import type { NodeReport, NodeStats } from '@edis/core';
 import type { Store } from '@edis/store';
 import type { Counters } from './counters.ts';
+import type { CurrentSide } from './current-side.ts';
 import type { Figures } from './figures.ts';
+import type { MemberGroup } from './member-group.ts';
 
-type StoreStats = Pick<
-  NodeStats,
-  | 'lastEntry'
-  | 'syncedPosition'
-  | 'visiblePosition'
-  | 'viewPosition'
-  | 'recordCount'
-  | 'recordBytes'
-  | 'contentHash'
-  | 'overlayBytes'
-  | 'cacheHitCount'
-  | 'cacheMissCount'
-  | 'logBytes'
-  | 'logFirstPosition'
-  | 'keyspaces'
-  | 'receiptCount'
-  | 'receiptOperations'
->;
+interface ReportParts {
+  readonly store: Store;
+  readonly counters: Counters;
+  readonly current: CurrentSide;
+  readonly group: Pick<MemberGroup, 'isIdlePrimary'>;
+}
 
-/** What a member's store has. */
-export function storeStats(store: Store): StoreStats {
+/** What info is told again and again. */
+export function nodeReport({ store, counters, current, group }: ReportParts): NodeReport {
+  const state = current.state();
   return {
+    lastEntry: store.lastEntry,
+    applied: state.applied,
+    lagEntries: current.replica?.lagEntries ?? 0,
+    lagMs: state.stalenessMs,
+    serving: current.serving && !group.isIdlePrimary,
+    recordCount: store.recordCount,
+    operationsPerSecond: counters.operationsPerSecond,
+  };
+}
+
+interface StatsParts {
+  readonly store: Store;
+  readonly node: string;
+  readonly shard: string;
+  readonly counters: Counters;
+  readonly current: CurrentSide;
+  readonly figures: Figures;
+}
+
+/** What a member's store has, what it did for its clients, and how its part goes. */
+export function nodeStats({ store, node, shard, counters, current, figures }: StatsParts): NodeStats {
+  const { primary, replica, role } = current;
+  return {
+    node,
+    shard,
+    role,
     lastEntry: store.lastEntry,
     syncedPosition: store.syncedPosition,
     visiblePosition: store.visiblePosition,
@@ -40,28 +57,6 @@ export function storeStats(store: Store): StoreStats {
     keyspaces: store.keyspaceStats(),
     receiptCount: store.receipts.count,
     receiptOperations: store.receipts.operationCount,
-  };
-}
-
-type ServingStats = Pick<
-  NodeStats,
-  | 'readCount'
-  | 'writeCount'
-  | 'busyCount'
-  | 'repeatedCount'
-  | 'snapshotCount'
-  | 'expiredCount'
-  | 'queryCount'
-  | 'watcherCount'
-  | 'operationsPerSecond'
-  | 'readLatencyUs'
-  | 'writeLatencyUs'
-  | 'hotKeys'
->;
-
-/** What it did for its clients. */
-export function servingStats(counters: Counters, figures: Figures): ServingStats {
-  return {
     readCount: counters.reads,
     writeCount: counters.writes,
     busyCount: counters.busy,
@@ -74,5 +69,11 @@ export function servingStats(counters: Counters, figures: Figures): ServingStats
     readLatencyUs: figures.readLatencyUs,
     writeLatencyUs: figures.writeLatencyUs,
     hotKeys: figures.hotKeys,
+    queueOperations: primary?.queueOperations ?? 0,
+    queueBytes: primary?.queueBytes ?? 0,
+    followerCount: primary?.followerCount ?? 0,
+    lagEntries: replica?.lagEntries ?? 0,
+    stalenessMs: replica?.stalenessMs ?? 0,
+    residentBytes: process.memoryUsage.rss(),
   };
 }

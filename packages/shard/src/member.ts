@@ -26,7 +26,7 @@ import { InfoSession } from './info-session.ts';
 import type { MemberConfig } from './member-config.ts';
 import { MemberGroup } from './member-group.ts';
 import { queryHandlers, replicationHandlers } from './member-handlers.ts';
-import { servingStats, storeStats } from './member-stats.ts';
+import { nodeReport, nodeStats } from './member-stats.ts';
 import { Ownership } from './ownership.ts';
 import { waitUntil } from './patience.ts';
 import type { LeadingView } from './primary-side.ts';
@@ -48,6 +48,7 @@ export interface MemberSurroundings {
   /** Random per process start: tells a restart from a reconnection. */
   readonly incarnation: number;
   readonly wallMs: () => number;
+  /** Goes on while the machine is suspended, where the system can tell. */
   readonly monotonicMs: () => number;
   readonly random: () => number;
   readonly network: Network;
@@ -473,34 +474,13 @@ export class Member {
 
   #report(): NodeReport {
     const { store } = this.#surroundings;
-    const state = this.#current.state();
-    const { replica } = this.#current;
-    return {
-      lastEntry: store.lastEntry,
-      applied: state.applied,
-      lagEntries: replica?.lagEntries ?? 0,
-      lagMs: state.stalenessMs,
-      serving: this.#current.serving && !this.#group.isIdlePrimary,
-      recordCount: store.recordCount,
-      operationsPerSecond: this.#counters.operationsPerSecond,
-    };
+    return nodeReport({ store, counters: this.#counters, current: this.#current, group: this.#group });
   }
 
   #stats(): NodeStats {
     const { store, node } = this.#surroundings;
-    const { primary, replica, role } = this.#current;
-    return {
-      node,
-      shard: this.#ownership.shard,
-      role,
-      ...storeStats(store),
-      ...servingStats(this.#counters, this.#streams.figures),
-      queueOperations: primary?.queueOperations ?? 0,
-      queueBytes: primary?.queueBytes ?? 0,
-      followerCount: primary?.followerCount ?? 0,
-      lagEntries: replica?.lagEntries ?? 0,
-      stalenessMs: replica?.stalenessMs ?? 0,
-      residentBytes: process.memoryUsage.rss(),
-    };
+    const { shard } = this.#ownership;
+    const { figures } = this.#streams;
+    return nodeStats({ store, node, shard, counters: this.#counters, current: this.#current, figures });
   }
 }

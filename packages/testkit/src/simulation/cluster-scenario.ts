@@ -112,8 +112,12 @@ export async function runScenario(
   plan: FaultPlan & { readonly shape?: ScenarioShape },
   options: ScenarioOptions = {},
 ): Promise<ScenarioResult> {
-  const { seed, maxDrift } = plan;
-  const world = new SimulatedWorld({ seed, ...(maxDrift === undefined ? {} : { maxDrift }) });
+  const { seed, maxDrift, countsSuspends } = plan;
+  const world = new SimulatedWorld({
+    seed,
+    ...(maxDrift === undefined ? {} : { maxDrift }),
+    ...(countsSuspends === undefined ? {} : { countsSuspends }),
+  });
   const run = new ScenarioRun(world, { ...plan, shape: plan.shape ?? shapeOf(plan.seed) }, options);
   await run.toEnd();
   return run.result();

@@ -15,6 +15,8 @@ export interface FaultPlan {
   readonly disk: DiskTemper;
   /** Most that a clock runs faster or slower than true time, all along. @default next to nothing */
   readonly maxDrift?: number;
+  /** The machines have a clock that counts suspends, as those with Linux. @default they have none */
+  readonly countsSuspends?: boolean;
   readonly faults: readonly Fault[];
 }
 
@@ -98,6 +100,8 @@ const usualRateError = 0.005;
 const driftChance = 0.25;
 /** Two that are wrong by that much in opposite directions run apart by a little less than a tenth, as is assumed. */
 const maxDrift = 0.04;
+/** So many seeds run on machines that can tell how long they were suspended: others have their wall clock alone. */
+const countedSuspendsChance = 0.5;
 
 /** Draws a plan. */
 export function planFaults(options: FaultPlanOptions): FaultPlan {
@@ -110,6 +114,7 @@ export function planFaults(options: FaultPlanOptions): FaultPlan {
     link: drawLink(random.split('link'), leaseMs),
     disk: drawDisk(random.split('disk'), leaseMs),
     ...(drift === undefined ? {} : { maxDrift: drift }),
+    ...(random.split('suspends').chance(countedSuspendsChance) ? { countsSuspends: true } : {}),
   };
   if (random.chance(calmChance)) return { ...world, faults: [] };
   const chosen = kinds.filter((kind) => random.chance(sharpKinds.has(kind) ? sharpKindChance : kindChance));

@@ -42,6 +42,12 @@ export class Incarnation {
     return this.process.clock.monotonicMs;
   };
 
+  /** The monotonic clock of a program that asks for suspends, too. */
+  readonly continuousMs = (): number => {
+    this.step('clock');
+    return this.process.clock.continuousMs;
+  };
+
   readonly wallMs = (): number => {
     this.step('clock');
     return this.process.clock.wallMs;

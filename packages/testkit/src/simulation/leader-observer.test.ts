@@ -62,7 +62,7 @@ function bed(): Bed {
         },
       },
       store: { epochAt: () => 1 },
-      clocks: { monotonicMs: 0, wallMs: 0 },
+      clocks: { continuousMs: 0, wallMs: 0 },
     });
   };
   for (const store of members) start(store);

@@ -6,7 +6,7 @@ import type { Breach } from './log-observer.ts';
 
 /** What a machine's clocks show. To look at them is no step of its process. */
 interface Clocks {
-  readonly monotonicMs: number;
+  readonly continuousMs: number;
   readonly wallMs: number;
 }
 
@@ -83,7 +83,7 @@ export class LeaderObserver {
       if (leader === undefined) continue;
       const { group, clocks } = leader;
       if (group.state.kind === 'stopped') this.#leaders.delete(store);
-      else if (group.mayAct(clocks.monotonicMs, clocks.wallMs)) {
+      else if (group.mayAct(clocks.continuousMs, clocks.wallMs)) {
         this.#checkQuorum(leader, group.quorumPosition, 'takes for safe');
         if (acting !== undefined) this.#blame(acting, leader);
         acting = leader;

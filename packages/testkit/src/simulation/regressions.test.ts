@@ -47,6 +47,16 @@ const regressions: readonly (readonly [string, ScenarioPlan])[] = [
     ]),
   ],
   [
+    'a primary whose wall clock is set back while it is suspended knows how long that was',
+    {
+      ...planWith({}, [
+        { atMs: 3500, kind: 'suspend', process: 'm1', forMs: 1300 },
+        { atMs: 4600, kind: 'clock-step', process: 'm1', byMs: -1200 },
+      ]),
+      countsSuspends: true,
+    },
+  ],
+  [
     'a primary that is cut off together with a client is replaced only after its lease, however early info misses it',
     planWith({ watches: true, info: { deadAfterMs: 150, reportMs: 45, rollCallMs: 2500 } }, [
       {

@@ -5,13 +5,16 @@ export interface ClockStart {
   readonly wallStartMs: number;
   /** Local milliseconds per true one. */
   readonly rate: number;
+  /** The system has a clock that counts suspends and can not be set, as Linux has. */
+  readonly countsSuspends: boolean;
 }
 
 /**
  * The clocks of one machine: a monotonic and a wall clock that run at its own rate.
  *
  * The monotonic clock stands still in a suspend and begins anew with each process, as a runtime's own does; the wall
- * clock goes on and may be stepped. While the process is stalled in the middle of its work both are ahead of the
+ * clock goes on and may be stepped. The continuous clock is what a program makes of the monotonic one: where the
+ * system can tell, it goes on. While the process is stalled in the middle of its work both are ahead of the
  * simulated time: what the process does next it does that much later.
  */
 export class SimulatedClock {
@@ -24,10 +27,14 @@ export class SimulatedClock {
   #wallMs: number;
   #anchorMs = 0;
   #suspended = false;
+  /** Since the process began. */
+  #suspendedMs = 0;
+  readonly #countsSuspends: boolean;
   #aheadUntilMs = 0;
 
-  constructor(time: SimulatedTime, { wallStartMs, rate }: ClockStart) {
+  constructor(time: SimulatedTime, { wallStartMs, rate, countsSuspends }: ClockStart) {
     this.#time = time;
+    this.#countsSuspends = countsSuspends;
     this.#rate = rate;
     this.#wallMs = wallStartMs;
   }
@@ -39,6 +46,16 @@ export class SimulatedClock {
 
   get monotonicMs(): number {
     return this.#monotonicMs + (this.#suspended ? 0 : this.#elapsedMs());
+  }
+
+  get continuousMs(): number {
+    if (!this.#countsSuspends) return this.monotonicMs;
+    return this.#monotonicMs + this.#suspendedMs + this.#elapsedMs();
+  }
+
+  /** It is suspended, and its wall clock alone will show for how long. */
+  get needsWall(): boolean {
+    return this.#suspended && !this.#countsSuspends;
   }
 
   get wallMs(): number {
@@ -87,6 +104,7 @@ export class SimulatedClock {
   restart(): void {
     this.#anchor();
     this.#monotonicMs = 0;
+    this.#suspendedMs = 0;
     this.#suspended = false;
     this.#aheadUntilMs = 0;
     this.onChanged();
@@ -98,7 +116,8 @@ export class SimulatedClock {
 
   #anchor(): void {
     const elapsedMs = this.#elapsedMs();
-    if (!this.#suspended) this.#monotonicMs += elapsedMs;
+    if (this.#suspended) this.#suspendedMs += elapsedMs;
+    else this.#monotonicMs += elapsedMs;
     this.#wallMs += elapsedMs;
     this.#anchorMs = this.trueMs;
   }

@@ -241,7 +241,7 @@ export class SimulatedCluster {
       store,
       incarnation: life.mark,
       wallMs: life.wallMs,
-      monotonicMs: life.monotonicMs,
+      monotonicMs: life.continuousMs,
       random: life.random,
     });
     // Making it looks at its clock, a step at which the process may have ended.

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Incarnation } from './incarnation.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
+import type { WorldOptions } from './simulated-world.ts';
 import { SimulatedWorld } from './simulated-world.ts';
 
 interface Started {
@@ -10,8 +11,8 @@ interface Started {
   readonly life: Incarnation;
 }
 
-async function start(maxDrift = 0): Promise<Started> {
-  const world = new SimulatedWorld({ seed: 1, maxDrift });
+async function start(options: Partial<WorldOptions> = {}): Promise<Started> {
+  const world = new SimulatedWorld({ seed: 1, maxDrift: 0, ...options });
   const lives: Incarnation[] = [];
   const process = world.add('m1', async (incarnation) => {
     lives.push(incarnation);
@@ -75,6 +76,20 @@ describe('the timers of a process', () => {
     await world.time.run(2000);
     expect(Math.floor(firedMs)).toBe(1100);
     expect([Math.round(life.monotonicMs()), Math.round(life.wallMs() - wallMs)]).toEqual([1000, 2000]);
+  });
+
+  it('stand still where a program can tell how long a suspend was, whatever the wall clock shows', async () => {
+    const { world, process, life } = await start({ countsSuspends: true });
+    await world.time.run(50);
+    process.suspend();
+    await world.time.run(1050);
+    process.clock.stepWall(-900);
+    process.resume();
+    await world.time.run(1100);
+    expect([life.monotonicMs(), life.continuousMs()].map(Math.round)).toEqual([100, 1100]);
+    process.kill(10);
+    await world.time.run(1210);
+    expect(Math.round(process.incarnation?.continuousMs() ?? 0)).toBe(100);
   });
 
   it('end with the process', async () => {

@@ -21,6 +21,8 @@ export interface WorldOptions {
   readonly maxDrift?: number;
   /** Most that wall clocks are wrong by at the start. @default 50 */
   readonly maxWallErrorMs?: number;
+  /** Whether machines have a clock that counts suspends. @default no */
+  readonly countsSuspends?: boolean;
   readonly traceLines?: number;
 }
 
@@ -40,8 +42,10 @@ export class SimulatedWorld {
   readonly uncaught: UncaughtError[] = [];
   readonly #maxDrift: number;
   readonly #maxWallErrorMs: number;
+  readonly #countsSuspends: boolean;
 
-  constructor({ seed, maxDrift = 0.0001, maxWallErrorMs = 50, traceLines }: WorldOptions) {
+  constructor({ seed, maxDrift = 0.0001, maxWallErrorMs = 50, countsSuspends = false, traceLines }: WorldOptions) {
+    this.#countsSuspends = countsSuspends;
     this.random = new SeededRandom(seed);
     this.trace = new Trace(traceLines);
     this.#maxDrift = maxDrift;
@@ -64,6 +68,7 @@ export class SimulatedWorld {
       clock: new SimulatedClock(this.time, {
         wallStartMs: wallStartMs + drift.between(-this.#maxWallErrorMs, this.#maxWallErrorMs),
         rate: 1 + drift.between(-this.#maxDrift, this.#maxDrift),
+        countsSuspends: this.#countsSuspends,
       }),
       disk: new SimulatedDisk(this.time, random.split('disk')),
       random,
