@@ -10,10 +10,12 @@ import {
   Workload,
 } from '@edis/checker';
 import { EdisError } from '@edis/core';
+import { planFailedAccesses } from './access-plan.ts';
 import type { FaultKind } from './fault.ts';
 import type { FaultPlan } from './fault-plan.ts';
 import { describePlan, faultKinds, planFaults } from './fault-plan.ts';
 import { FaultRunner } from './fault-runner.ts';
+import { forgetAct, leaveAct, planLeaves, vanishAct } from './leave-plan.ts';
 import type { Breach } from './log-observer.ts';
 import { planLosses, wipeAct } from './loss-plan.ts';
 import type { ScenarioShape } from './scenario-shape.ts';
@@ -43,7 +45,7 @@ export interface ScenarioResult {
   readonly figures: JudgementFigures;
   /** Acknowledged `quorum` writes that an operator gave up by an unsafe promotion, and that a receipt has. */
   readonly givenUp: number;
-  /** Members that lost their disk. */
+  /** Members that lost their disk, or left for good. */
   readonly lostStores: number;
   /** Epochs in which somebody led. */
   readonly epochCount: number;
@@ -64,6 +66,8 @@ const convergenceMs = 60_000;
 const timeoutLeases = 5;
 const settleMs = 5000;
 const wipedLeases = 2;
+/** Shorter than a lease: a restart of info by hand. */
+const infoDownLeases = 0.5;
 /** Between two looks of all watchers together. */
 const watchLeases = 0.05;
 /** More than a run writes. */
@@ -101,7 +105,11 @@ export function planOf(seed: number): ScenarioPlan {
     powerFails: !shape.memoryWrites,
   });
   const losses = planLosses({ seed, members, leaseMs, fromMs: formedMs, safetyMs });
-  const faults = [...plan.faults, ...unsafe, ...losses].toSorted((left, right) => left.atMs - right.atMs);
+  const leaves = planLeaves({ seed, members, primary: primaryRole, leaseMs, fromMs: formedMs, safetyMs });
+  const accesses = planFailedAccesses({ seed, members, fromMs: formedMs, safetyMs });
+  const faults = [...plan.faults, ...unsafe, ...losses, ...leaves, ...accesses].toSorted(
+    (left, right) => left.atMs - right.atMs,
+  );
   if (unsafe.length === 0) return { ...plan, faults, shape };
   // What a quorum had may have left the log already: a receipt of what was given up goes back as far as the log does.
   return { ...plan, faults, shape: { ...shape, store: { ...shape.store, retentionBytes: unsafeRetentionBytes } } };
@@ -228,6 +236,15 @@ class ScenarioRun {
         return;
       case wipeAct:
         this.#cluster.wipe(process, leaseMs * wipedLeases);
+        return;
+      case leaveAct:
+        this.#cluster.leave(process, this.#plan.shape.member.drainMs);
+        return;
+      case vanishAct:
+        this.#cluster.leave(process);
+        return;
+      case forgetAct:
+        this.#cluster.forgetGone(leaseMs, leaseMs * infoDownLeases);
         return;
       default:
         throw new EdisError('internal', `nobody knows how to ${act}`);

@@ -1,3 +1,4 @@
+import { drawAccess } from './access-plan.ts';
 import type { Fault, FaultKind } from './fault.ts';
 import { describeFault } from './fault.ts';
 import { SeededRandom } from './seeded-random.ts';
@@ -233,6 +234,8 @@ class FaultDraw {
       case 'failed-write':
       case 'failed-view':
         return { atMs, kind, process };
+      case 'failed-access':
+        return { atMs, kind, process, ...drawAccess(this.#random) };
       case 'clock-step':
         return { atMs, kind, process, byMs: this.#ms(0.01, 5) * (this.#random.chance(0.5) ? 1 : -1) };
       case 'clock-rate':

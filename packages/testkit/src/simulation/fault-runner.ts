@@ -81,6 +81,7 @@ export class FaultRunner {
       case 'failed-sync':
       case 'failed-write':
       case 'failed-view':
+      case 'failed-access':
         this.#withProcess(fault, (process) => this.#disk(fault, process));
         return;
       case 'clock-step':
@@ -194,6 +195,9 @@ export class FaultRunner {
         return;
       case 'failed-view':
         disk.failViewWrites(1);
+        return;
+      case 'failed-access':
+        disk.failAccess(fault.access, fault.afterCount);
         return;
       default:
         unreachable(fault);

@@ -1,3 +1,4 @@
+import type { DiskAccess } from './simulated-disk.ts';
 import type { StepFilter } from './simulated-process.ts';
 
 /** One fault of a plan: what happens, to whom, when, and for how long. Plain data: a plan can be kept, and cut. */
@@ -80,7 +81,14 @@ export type DiskFault =
   | { readonly kind: 'full-disk'; readonly process: string; readonly bytes: number; readonly forMs: number }
   | { readonly kind: 'failed-sync'; readonly process: string }
   | { readonly kind: 'failed-write'; readonly process: string }
-  | { readonly kind: 'failed-view'; readonly process: string };
+  | { readonly kind: 'failed-view'; readonly process: string }
+  /** The next access of a kind fails, after so many of it. */
+  | {
+      readonly kind: 'failed-access';
+      readonly process: string;
+      readonly access: DiskAccess;
+      readonly afterCount: number;
+    };
 
 export type ClockFault =
   | { readonly kind: 'clock-step'; readonly process: string; readonly byMs: number }
@@ -117,6 +125,7 @@ export function namedFault(fault: Fault, whoIs: (name: string) => string): Fault
     case 'failed-sync':
     case 'failed-write':
     case 'failed-view':
+    case 'failed-access':
     case 'clock-step':
     case 'clock-rate':
       return { ...fault, process: whoIs(fault.process) };

@@ -45,7 +45,7 @@ export class SimulatedCluster {
   readonly stores = new Map<string, Store>();
   readonly breaches: Breach[] = [];
   readonly log: LogObserver;
-  /** Logs that were lost with a disk. */
+  /** Logs that were lost with a disk, or with a member that left for good. */
   readonly lostLogs: LostLog[] = [];
   /** Texts of receipts that were lost with a disk. */
   readonly lostReceipts: string[] = [];
@@ -54,6 +54,10 @@ export class SimulatedCluster {
   readonly #observer: StoreObserver;
   readonly #leaders: LeaderObserver;
   readonly #lostStores = new Set<StoreId>();
+  /** Names of members that have left for good. */
+  readonly #gone = new Set<string>();
+  /** Those of them of whom info is told at its start. */
+  #forgotten: readonly string[] = [];
   readonly #world: SimulatedWorld;
   readonly #shape: ScenarioShape;
   readonly #memory = new InfoMemory((state) => this.unsafe.onSaved(state));
@@ -145,31 +149,62 @@ export class SimulatedCluster {
   wipe(name: string, downMs: number): void {
     const process = this.members.find((member) => member.name === name);
     const store = this.stores.get(name);
-    if (process === undefined || store === undefined) return;
-    const states = [this.#memory.state, this.#memory.pending].filter((state) => state !== undefined);
-    const { identity } = store;
-    const isBearable = (state: ClusterState): boolean =>
-      state.records.every((record) => mayLose(record, identity.store, this.#lostStores));
-    if (states.length === 0 || !states.every(isBearable)) return;
-    this.#lostStores.add(identity.store);
+    if (process === undefined || store === undefined || !this.#mayLose(store)) return;
+    this.#lostStores.add(store.identity.store);
     this.lostLogs.push(lostLogOf(store));
     this.lostReceipts.push(...process.disk.filesIn('receipts'));
     process.wipe(downMs);
     this.#observer.onLost(name);
   }
 
-  /** All members run, are level, and hold the same. */
+  /** A member leaves for good, if the group is one that survives it: within that time, or at once. */
+  leave(name: string, withinMs?: number): void {
+    const process = this.members.find((member) => member.name === name);
+    const store = this.stores.get(name);
+    if (process === undefined || store === undefined || !this.#mayLose(store)) return;
+    this.#lostStores.add(store.identity.store);
+    this.#gone.add(name);
+    process.retire();
+    if (withinMs === undefined) process.kill();
+    else process.terminate(withinMs);
+  }
+
+  /** An operator starts info again, and says of everybody who is gone that he never comes back. */
+  forgetGone(withinMs: number, downMs: number): void {
+    this.#forgotten = [...this.#gone];
+    this.info.terminate(withinMs, downMs);
+  }
+
+  #mayLose({ identity }: Store): boolean {
+    const states = [this.#memory.state, this.#memory.pending].filter((state) => state !== undefined);
+    const isBearable = (state: ClusterState): boolean =>
+      state.records.every((record) => mayLose(record, identity.store, this.#lostStores));
+    return states.length > 0 && states.every(isBearable);
+  }
+
+  /** All members that have not left run, are level, and hold the same. */
   get isLevel(): boolean {
-    if (this.stores.size < this.members.length) return false;
-    let first: Store | undefined;
-    for (const store of this.stores.values()) {
-      first ??= store;
-      const { epoch, position } = first.lastEntry;
-      const { lastEntry, viewPosition } = store;
-      if (lastEntry.position !== position || lastEntry.epoch !== epoch || viewPosition !== position) return false;
-    }
-    const hash = first?.contentHash;
-    return [...this.stores.values()].every(({ contentHash }) => contentHash === hash);
+    const staying = this.members.filter(({ name }) => !this.#gone.has(name));
+    const stores = staying.flatMap(({ name }) => this.stores.get(name) ?? []);
+    const [first] = stores;
+    if (first === undefined || stores.length < staying.length) return false;
+    const { epoch, position } = first.lastEntry;
+    return stores.every(({ lastEntry, viewPosition, contentHash }) => {
+      const isAtEnd = lastEntry.position === position && lastEntry.epoch === epoch && viewPosition === position;
+      return isAtEnd && contentHash === first.contentHash;
+    });
+  }
+
+  /** Whether a member counts in its group's quorum, as info has written it down. */
+  counts(name: string): boolean {
+    const [shard] = this.#memory.state?.topology.shards ?? [];
+    const store = shard?.members.find(({ node }) => node === name)?.store;
+    return store !== undefined && (this.#memory.state?.records[0]?.members.includes(store) ?? false);
+  }
+
+  /** Of the shard, as info has written it down: how many members it is meant to have. */
+  get configuredSize(): number {
+    return this.#memory.state?.records[0]?.configuredSize ?? 0;
   }
 
   async #runInfo(life: Incarnation): Promise<RunningProgram> {
@@ -179,6 +214,7 @@ export class SimulatedCluster {
       listen: '0.0.0.0:7400',
       advertise: [{ network: '', address: infoAddress }],
       initialShards: 1,
+      forget: this.#forgotten,
       node: 'info',
       leaseMs,
       ...times,
@@ -217,6 +253,8 @@ export class SimulatedCluster {
       this.#observer.onEnded(name);
       this.#leaders.onEnded(storeId);
       if (this.stores.get(name) === store) this.stores.delete(name);
+      // Its receipts can still be read there; what only its log has nobody will see again.
+      if (this.#gone.has(name)) this.lostLogs.push(lostLogOf(store));
     });
     const config = {
       ...memberDefaults,

@@ -1,6 +1,8 @@
 import { Store } from '@edis/store';
 import { describe, expect, it } from 'vitest';
 import type { Incarnation } from './incarnation.ts';
+import type { DiskAccess } from './simulated-disk.ts';
+import { diskAccesses } from './simulated-disk.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 import { SimulatedWorld } from './simulated-world.ts';
 import { entryOf, putOf } from './store-fakes.ts';
@@ -81,6 +83,41 @@ describe('the disk of a simulated machine', () => {
     process.kill(1);
     await world.time.run(120_000);
     expect(synced).toBe(false);
+  });
+
+  it.each(diskAccesses)('fails once at a %s when told to, and leaves everything as it was', async (access) => {
+    const { world, process, life } = open();
+    const { disk } = process.disk.environmentOf(life());
+    const file = disk.open('data/a');
+    file.append([Buffer.from('safe')]);
+    await world.time.runFor(file.sync(), 1000, 'a sync');
+    const asked: Record<DiskAccess, () => Promise<unknown>> = {
+      read: () => file.read(0, 4),
+      size: () => disk.sizeOf('data/a'),
+      list: () => disk.list('data'),
+      rename: () => disk.rename('data/a', 'data/b'),
+      remove: () => disk.remove('data/a'),
+      truncate: () => file.truncate(0),
+      directory: () => disk.syncDirectory('data'),
+    };
+    const ask = (): Promise<unknown> => world.time.runFor(asked[access](), 1000, access);
+    process.disk.failAccess(access, 0);
+    await expect(ask()).rejects.toMatchObject({ code: 'disk' });
+    expect(await textOf(world, process, 'data/a')).toBe('safe');
+    await ask();
+  });
+
+  it('fails after so many of them, unless it is healed before', async () => {
+    const { world, process, life } = open();
+    const { disk } = process.disk.environmentOf(life());
+    const ask = (): Promise<unknown> => world.time.runFor(disk.sizeOf('data/a'), 1000, 'a size');
+    process.disk.failAccess('size', 2);
+    await ask();
+    await ask();
+    await expect(ask()).rejects.toMatchObject({ code: 'disk' });
+    process.disk.failAccess('size', 0);
+    process.disk.heal();
+    await ask();
   });
 
   it('has no more room when it is full', () => {

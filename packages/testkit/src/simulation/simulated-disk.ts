@@ -14,6 +14,19 @@ export interface DiskTemper {
   readonly otherMs: readonly [number, number];
 }
 
+/** What a disk is asked for besides writing and syncing of files. */
+export type DiskAccess = 'read' | 'size' | 'list' | 'rename' | 'remove' | 'truncate' | 'directory';
+
+export const diskAccesses: readonly [DiskAccess, ...DiskAccess[]] = [
+  'read',
+  'size',
+  'list',
+  'rename',
+  'remove',
+  'truncate',
+  'directory',
+];
+
 export const calmDisk: DiskTemper = { syncMs: [0.2, 3], otherMs: [0.01, 0.1] };
 
 /** How far a full disk is from being one at all. */
@@ -37,6 +50,8 @@ export class SimulatedDisk {
   #usual: DiskTemper = calmDisk;
   #temper: DiskTemper = calmDisk;
   #hanging = false;
+  /** How many accesses of a kind still succeed before one fails. */
+  readonly #failing = new Map<DiskAccess, number>();
   /** What waits for the disk to answer again. */
   #held: (() => void)[] = [];
   /** Whose syncs they are. */
@@ -88,6 +103,11 @@ export class SimulatedDisk {
     this.#views.failWrite(count);
   }
 
+  /** The next access of that kind fails, once `afterCount` of it have succeeded. */
+  failAccess(access: DiskAccess, afterCount: number): void {
+    this.#failing.set(access, afterCount);
+  }
+
   /** Only this many more bytes fit. */
   fillUp(bytes: number): void {
     this.#files.fillUp(bytes);
@@ -100,6 +120,7 @@ export class SimulatedDisk {
     this.failSyncs(0);
     this.failWrites(0);
     this.failViewWrites(0);
+    this.#failing.clear();
     this.fillUp(unlimited);
   }
 
@@ -134,9 +155,13 @@ export class SimulatedDisk {
   /** What the store of one incarnation stands on. */
   environmentOf(incarnation: Incarnation): StoreEnvironment {
     this.#user = incarnation;
+    const wait: DiskWait = (sync) => this.#wait(incarnation, sync);
     return {
-      disk: new IncarnationDisk(this.#files, incarnation, (sync) => this.#wait(incarnation, sync)),
-      views: new SimulatedViews(this.#views, (sync) => this.#wait(incarnation, sync)),
+      disk: new IncarnationDisk(this.#files, incarnation, {
+        wait,
+        check: (access, path) => this.#check(access, path),
+      }),
+      views: new SimulatedViews(this.#views, wait),
       lock: async (directory) => {
         if (this.#locked.has(directory)) throw new EdisError('data-directory', `${directory} is in use`);
         this.#locked.add(directory);
@@ -158,6 +183,18 @@ export class SimulatedDisk {
     });
   }
 
+  /** Throws when an access is one that fails. */
+  #check(access: DiskAccess, path: string): void {
+    const left = this.#failing.get(access);
+    if (left === undefined) return;
+    if (left > 0) {
+      this.#failing.set(access, left - 1);
+      return;
+    }
+    this.#failing.delete(access);
+    throw new EdisError('disk', `cannot ${access} ${path}: input/output error of the device`);
+  }
+
   /** What an operation takes; the promises of a process that is gone never settle. */
   #wait(user: Incarnation | undefined, sync: boolean): Promise<void> {
     const [fromMs, toMs] = sync ? this.#temper.syncMs : this.#temper.otherMs;
@@ -173,6 +210,12 @@ export class SimulatedDisk {
   }
 }
 
+/** What an operation takes, and whether it fails. */
+interface Device {
+  readonly wait: DiskWait;
+  readonly check: (access: DiskAccess, path: string) => void;
+}
+
 function newViews(): MemoryViewStorage {
   return new MemoryViewStorage({ forgetful: true });
 }
@@ -185,46 +228,52 @@ function newViews(): MemoryViewStorage {
 class IncarnationDisk implements Disk {
   readonly #disk: MemoryDisk;
   readonly #incarnation: Incarnation;
-  readonly #wait: DiskWait;
+  readonly #device: Device;
 
-  constructor(disk: MemoryDisk, incarnation: Incarnation, wait: DiskWait) {
+  constructor(disk: MemoryDisk, incarnation: Incarnation, device: Device) {
     this.#disk = disk;
     this.#incarnation = incarnation;
-    this.#wait = wait;
+    this.#device = device;
   }
 
   open(path: string): DiskFile {
-    return new IncarnationFile(this.#disk.open(path), this.#incarnation, this.#wait);
+    return new IncarnationFile(this.#disk.open(path), this.#incarnation, this.#device);
   }
 
   async sizeOf(path: string): Promise<number | undefined> {
-    await this.#wait(false);
+    await this.#device.wait(false);
+    this.#device.check('size', path);
     return this.#disk.sizeOf(path);
   }
 
   async list(directory: string): Promise<string[]> {
-    await this.#wait(false);
+    await this.#device.wait(false);
+    this.#device.check('list', directory);
     return this.#disk.list(directory);
   }
 
   async rename(from: string, to: string): Promise<void> {
-    await this.#wait(false);
+    await this.#device.wait(false);
+    this.#device.check('rename', from);
     await this.#disk.rename(from, to);
   }
 
   async remove(path: string): Promise<void> {
-    await this.#wait(false);
+    await this.#device.wait(false);
+    this.#device.check('remove', path);
     await this.#disk.remove(path);
   }
 
-  async makeDirectory(): Promise<void> {
-    await this.#wait(false);
+  async makeDirectory(path: string): Promise<void> {
+    await this.#device.wait(false);
+    this.#device.check('directory', path);
     await this.#disk.makeDirectory();
   }
 
   async syncDirectory(path: string): Promise<void> {
     const endSync = this.#disk.beginSyncDirectory(path);
-    await this.#wait(true);
+    await this.#device.wait(true);
+    this.#device.check('directory', path);
     endSync();
   }
 }
@@ -233,15 +282,15 @@ class IncarnationFile implements DiskFile {
   readonly path: string;
   readonly #file: DiskFile;
   readonly #incarnation: Incarnation;
-  readonly #wait: DiskWait;
+  readonly #device: Device;
   /** What was written in vain after the end of the process. */
   #ghostBytes = 0;
 
-  constructor(file: DiskFile, incarnation: Incarnation, wait: DiskWait) {
+  constructor(file: DiskFile, incarnation: Incarnation, device: Device) {
     this.path = file.path;
     this.#file = file;
     this.#incarnation = incarnation;
-    this.#wait = wait;
+    this.#device = device;
   }
 
   get size(): number {
@@ -256,20 +305,22 @@ class IncarnationFile implements DiskFile {
 
   async sync(): Promise<void> {
     if (this.#incarnation.alive) await this.#file.sync();
-    else await this.#wait(true);
+    else await this.#device.wait(true);
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
-    await this.#wait(false);
+    await this.#device.wait(false);
+    this.#device.check('read', this.path);
     return this.#file.read(offset, length);
   }
 
   async truncate(size: number): Promise<void> {
-    await this.#wait(false);
+    await this.#device.wait(false);
+    this.#device.check('truncate', this.path);
     await this.#file.truncate(size);
   }
 
   async close(): Promise<void> {
-    await this.#wait(false);
+    await this.#device.wait(false);
   }
 }

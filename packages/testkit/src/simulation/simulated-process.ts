@@ -60,6 +60,7 @@ export class SimulatedProcess {
   #ending = false;
   #pauseCount = 0;
   #powered = true;
+  #retired = false;
   #deferred: (() => void)[] = [];
   #program: RunningProgram | undefined;
   #interruption: { steps: number; readonly of: StepFilter; readonly run: () => void } | undefined;
@@ -93,7 +94,7 @@ export class SimulatedProcess {
   }
 
   start(): void {
-    if (this.#incarnation !== undefined) return;
+    if (this.#incarnation !== undefined || this.#retired) return;
     this.#cancelRestart();
     this.#powered = true;
     this.#note('start');
@@ -113,8 +114,13 @@ export class SimulatedProcess {
     );
   }
 
-  /** SIGTERM: the program ends as well as it can within that time, and is down for a while. */
-  terminate(withinMs: number, downMs: number): void {
+  /** It is never started again. */
+  retire(): void {
+    this.#retired = true;
+  }
+
+  /** SIGTERM: the program ends as well as it can within that time. Without `downMs` it stays down. */
+  terminate(withinMs: number, downMs?: number): void {
     const incarnation = this.#incarnation;
     if (incarnation === undefined || this.#ending) return;
     this.#note('is told to end');
