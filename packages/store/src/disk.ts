@@ -47,6 +47,7 @@ const causes: Readonly<Record<string, string>> = {
   EMFILE: 'too many open files in this process',
   ENFILE: 'too many open files on this machine',
   ENOTDIR: 'a part of the path is not a directory',
+  EEXIST: 'something else has that name',
   EISDIR: 'it is a directory',
 };
 

@@ -23,12 +23,17 @@ test('makes the directories above it, and takes one that is there', async () => 
   expect(existsSync(path)).toBe(true);
 });
 
-test('a directory below a file is no data directory', async () => {
+test.each([
+  ['a file', [], 'something else has that name'],
+  ['a directory below a file', ['data'], 'a part of the path is not a directory'],
+])('%s is no data directory', async (_what, below, why) => {
   const file = join(directory, 'file');
   await writeFile(file, '');
-  const refused = makeDataDirectory(join(file, 'data'));
+  const path = join(file, ...below);
+  const refused = makeDataDirectory(path);
   await expect(refused).rejects.toBeInstanceOf(EdisError);
-  await expect(refused).rejects.toMatchObject({ code: 'data-directory', message: expect.stringContaining('ENOTDIR') });
+  const message = `cannot make the data directory ${path}: ${why}`;
+  await expect(refused).rejects.toMatchObject({ code: 'data-directory', message });
 });
 
 test('a place that takes no directories is refused, and not tried for ever', async () => {

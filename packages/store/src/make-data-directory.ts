@@ -1,6 +1,7 @@
 /** A door of its own, for processes that keep no store: what lies behind the other one brings LevelDB along. */
 import { EdisError } from '@edis/core';
-import { codeOf, makeDirectory } from './make-directory.ts';
+import { describeSystemError } from './disk.ts';
+import { makeDirectory } from './make-directory.ts';
 
 /**
  * Makes a data directory and those above it. EdisError 'data-directory' when that is not possible. Their names outlive
@@ -10,9 +11,7 @@ export async function makeDataDirectory(path: string): Promise<void> {
   try {
     await makeDirectory(path);
   } catch (caught) {
-    // A file of that name is found out by whoever uses the directory.
-    if (codeOf(caught) === 'EEXIST') return;
-    const { message } = EdisError.from(caught);
-    throw new EdisError('data-directory', `cannot make the data directory ${path}: ${message}`, { cause: caught });
+    const why = describeSystemError(caught);
+    throw new EdisError('data-directory', `cannot make the data directory ${path}: ${why}`, { cause: caught });
   }
 }
