@@ -153,7 +153,7 @@ export type {
 export { checkAggregate, checkScan, checkSearch, defaultPageRecords } from './query-check.ts';
 export type { QueryKind, QueryScope } from './query-cursor.ts';
 export { decodeQueryCursor, encodeQueryCursor } from './query-cursor.ts';
-export { quorumOf } from './quorum.ts';
+export { leastMembersFor, quorumOf } from './quorum.ts';
 export type { ReadDecision, ReadDemand, ReaderState } from './read-decision.ts';
 export { comparePositions, decideRead } from './read-decision.ts';
 export type { ReadCandidate } from './replica-picker.ts';

@@ -15,9 +15,9 @@ import type {
 import {
   defaultKeyspaceSettings,
   EdisError,
+  leastMembersFor,
   outcomeOfUnwritten,
   outcomeOfWrite,
-  quorumOf,
   unreachable,
 } from '@edis/core';
 import type { EncodedEntry, LoggedOperation, Store } from '@edis/store';
@@ -240,7 +240,7 @@ export class Writer {
     const { group } = this.#parts;
     if (item.ack === 'quorum' && !group.hasQuorum) {
       const { members, configuredSize } = group.configuration;
-      this.#answers.now(item, { kind: 'no-quorum', members: members.length, needed: quorumOf(configuredSize) });
+      this.#answers.now(item, { kind: 'no-quorum', members: members.length, needed: leastMembersFor(configuredSize) });
       return;
     }
     const settings = this.#resolver.settingsOf(item.operation.keyspace);
