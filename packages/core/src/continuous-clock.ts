@@ -2,8 +2,10 @@
  * A monotonic clock that goes on while the machine is suspended.
  *
  * Guarantees: it never goes back, and when the monotonic clock has moved by `lookMs` since the last reading it shows
- * all the time that passed, save short suspends of less than 25 ms together. (A look that is held up between its two
- * readings makes this later by one look, and may show more by as long as it was held up.)
+ * all the time that passed, save short suspends of less than 25 ms together. It may show more: 20 ms for each suspend,
+ * and as long as a look was held up. (Such a look makes a suspend known one look later.) So it is for whoever must not
+ * act any more when time has passed: who holds a lease, who says how old a record is at most. Who owes a lease to
+ * somebody else waits by the monotonic clock, which never shows more than the truth.
  * Assumes that the second clock is the first one but for suspends, which it counts; and that a machine needs longer
  * than `lookMs` to fall asleep and to wake, during which its programs stand still and its monotonic clock does not, so
  * that a look is due when a program runs again.
@@ -24,13 +26,13 @@ const leastSuspendMs = resolutionMs + 5;
 export interface ContinuousClockOptions {
   /** Stands still in a suspend, on some systems. */
   readonly monotonicMs: () => number;
-  /** Counts suspends too, cut to hundredths of a second; undefined: the system has none. */
-  readonly bootMs: (() => number) | undefined;
+  /** Counts suspends too, cut to hundredths of a second; undefined: not known now, or never on this system. */
+  readonly bootMs: () => number | undefined;
 }
 
 export class ContinuousClock {
   readonly #monotonicMs: () => number;
-  readonly #bootMs: (() => number) | undefined;
+  readonly #bootMs: () => number | undefined;
   #suspendedMs = 0;
   /** How far the second clock was ahead of the first one at the first look, or after the last suspend. */
   #aheadMs: number | undefined;
@@ -43,14 +45,14 @@ export class ContinuousClock {
 
   nowMs(): number {
     const monotonicMs = this.#monotonicMs();
-    if (this.#bootMs === undefined || monotonicMs < this.#lookAtMs) return monotonicMs + this.#suspendedMs;
-    return this.#look(this.#bootMs());
+    return monotonicMs < this.#lookAtMs ? monotonicMs + this.#suspendedMs : this.#look(this.#bootMs());
   }
 
   /** The monotonic clock is read last: what holds a look up makes a suspend seem shorter, not longer. */
-  #look(bootMs: number): number {
+  #look(bootMs: number | undefined): number {
     const monotonicMs = this.#monotonicMs();
     this.#lookAtMs = monotonicMs + lookMs;
+    if (bootMs === undefined) return monotonicMs + this.#suspendedMs;
     const aheadMs = bootMs - monotonicMs;
     this.#aheadMs ??= aheadMs;
     if (aheadMs - this.#aheadMs >= leastSuspendMs) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { GrantedLease } from './granted-lease.ts';
+import { GrantedLease, longestLeaseMs } from './granted-lease.ts';
 import { leaseMarginMs } from './held-lease.ts';
 
 const leaseMs = 2000;
@@ -51,5 +51,30 @@ describe('the lease that a member granted', () => {
     expect(lease.isWitness(0)).toBe(false);
     lease.onGranted('a', 5, 0, leaseMs);
     expect([4, 5, 6].map((since) => lease.isWitness(since))).toEqual([false, true, false]);
+  });
+});
+
+describe('the longest lease that a member may have granted', () => {
+  const reign = {
+    shard: 's1',
+    epoch: 5,
+    primarySince: 5,
+    primary: 'a',
+    members: ['a', 'b'],
+    quorum: 2,
+    configuredSize: 2,
+  };
+  const known = { ...reign, primaryEndpoints: [], leaseMs };
+
+  test('stays when the lease gets shorter within a reign, and rises with it', () => {
+    const before = { configuration: known, longestLeaseMs: leaseMs };
+    expect(longestLeaseMs(before, { ...known, epoch: 6, leaseMs: 500 })).toBe(leaseMs);
+    expect(longestLeaseMs(before, { ...known, epoch: 6, leaseMs: 3000 })).toBe(3000);
+  });
+
+  test('is that of the next reign when it begins', () => {
+    const before = { configuration: known, longestLeaseMs: leaseMs };
+    expect(longestLeaseMs(before, { ...known, epoch: 7, primarySince: 7, leaseMs: 500 })).toBe(500);
+    expect(longestLeaseMs({ configuration: undefined, longestLeaseMs: 0 }, known)).toBe(leaseMs);
   });
 });

@@ -1,4 +1,5 @@
 import { leaseMarginMs } from './held-lease.ts';
+import type { Configuration } from './node-message.ts';
 import type { StoreId } from './topology.ts';
 
 /**
@@ -55,6 +56,16 @@ export class GrantedLease {
   isWitness(since: number): boolean {
     return since !== 0 && this.#since === since;
   }
+}
+
+/** The longest lease that a member may have granted to the primary of `next`, once it has saved that. */
+export function longestLeaseMs(
+  before: { readonly configuration: Configuration | undefined; readonly longestLeaseMs: number },
+  next: Configuration,
+): number {
+  // A reign that has ended is owed nothing: whoever promised against it waited, and it lacks a quorum without them.
+  const isSameReign = before.configuration?.primarySince === next.primarySince;
+  return isSameReign ? Math.max(before.longestLeaseMs, next.leaseMs) : next.leaseMs;
 }
 
 /** From the answer to a beacon on. */

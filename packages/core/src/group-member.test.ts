@@ -26,7 +26,13 @@ function facts(change: Partial<MemberFacts> = {}): MemberFacts {
 }
 
 function member(self: string, known: Configuration | undefined = configuration(), promisedEpoch = 0): GroupMember {
-  return new GroupMember({ self, configuration: known, promisedEpoch, startMs: 0 });
+  const longestLeaseMs = known?.leaseMs ?? 0;
+  return new GroupMember({ self, configuration: known, longestLeaseMs, promisedEpoch, startMs: 0 });
+}
+
+/** A process of a store that belongs to no group yet. */
+function newcomer(self: string): GroupMember {
+  return new GroupMember({ self, configuration: undefined, longestLeaseMs: 0, promisedEpoch: 0, startMs: 0 });
 }
 
 function kinds(effects: readonly GroupMemberEffect[]): string[] {
@@ -77,11 +83,11 @@ describe('the part that a member plays', () => {
 
   test('the first process of a new store leads its own shard without a promise; one of a learner does not', () => {
     const lastEntry = { epoch: 0, position: 0 };
-    const first = new GroupMember({ self: 'a', configuration: undefined, promisedEpoch: 0, startMs: 0 });
+    const first = newcomer('a');
     first.start(facts({ lastEntry }));
     first.onConfiguration(configuration({ epoch: 1, primarySince: 1, members: ['a'] }), facts({ lastEntry }));
     expect(first.part).toEqual({ kind: 'leading', epoch: 1, since: 1 });
-    const learner = new GroupMember({ self: 'b', configuration: undefined, promisedEpoch: 0, startMs: 0 });
+    const learner = newcomer('b');
     learner.onConfiguration(configuration(), facts({ lastEntry }));
     learner.onConfiguration(configuration({ epoch: 6, primarySince: 6, primary: 'b' }), facts({ lastEntry }));
     expect(learner.part.kind).toBe('waiting');
@@ -215,7 +221,10 @@ describe('a promise', () => {
     const machine = member('b', configuration(), 6);
     machine.start(facts());
     const lastEntry = { epoch: 5, position: 3 };
-    expect(machine.onPrepare(prepare(6), facts({ lastEntry }))).toMatchObject([
+    expect(machine.onPrepare(prepare(6, 'a'), facts({ lastEntry }))).toMatchObject([
+      { answer: { kind: 'promised', promisedEpoch: 6, lastEntry } },
+    ]);
+    expect(machine.onPrepare(prepare(6), facts({ lastEntry, nowMs: owedMs }))).toMatchObject([
       { answer: { kind: 'promised', promisedEpoch: 6, lastEntry } },
     ]);
   });
@@ -234,7 +243,7 @@ describe('a promise', () => {
     machine.onPrepare(prepare(6), facts({ nowMs: owedMs }));
     machine.onConfiguration(configuration({ epoch: 6, primarySince: 6, primary: 'c' }), facts());
     expect(machine.part).toEqual({ kind: 'following', epoch: 6, primary: 'c' });
-    expect(kinds(machine.onPromiseSaved(facts()))).toEqual(['promised']);
+    expect(kinds(machine.onPromiseSaved(facts()))).toEqual([]);
     expect(machine.part.kind).toBe('following');
   });
 
@@ -243,7 +252,39 @@ describe('a promise', () => {
     machine.start(facts());
     machine.onPrepare(prepare(6), facts({ nowMs: owedMs }));
     expect(machine.onPrepare(prepare(8), facts({ nowMs: owedMs }))).toEqual([]);
-    expect(kinds(machine.onPromiseSaved(facts({ nowMs: owedMs })))).toEqual(['play', 'promised', 'save-promise']);
+    expect(kinds(machine.onPromiseSaved(facts({ nowMs: owedMs })))).toEqual(['play', 'save-promise']);
+  });
+
+  test('in favour of the holder is given to somebody else with the same number only when the lease has ended', () => {
+    const machine = member('b');
+    machine.start(facts());
+    machine.onBeacon('a', 5, 5, leaseMs, 3000);
+    machine.onPrepare(prepare(7, 'a'), facts({ nowMs: 3000 }));
+    expect(kinds(machine.onPromiseSaved(facts({ nowMs: 3000 })))).toEqual(['play', 'promised']);
+    machine.onSession();
+    expect(kinds(machine.onPrepare(prepare(7, 'a'), facts({ nowMs: 3100 })))).toEqual(['promised']);
+    machine.onSession();
+    expect(machine.onPrepare(prepare(7, 'c'), facts({ nowMs: 3200 }))).toEqual([]);
+    expect(machine.tick(facts({ nowMs: 3000 + owedMs - 1 }))).toEqual([]);
+    expect(kinds(machine.tick(facts({ nowMs: 3000 + owedMs })))).toEqual(['promised']);
+  });
+
+  test('that is saved when the session in which it was asked for has ended is spoken to who asks next', () => {
+    const machine = member('b');
+    machine.start(facts());
+    machine.onBeacon('a', 5, 5, leaseMs, 3000);
+    machine.onPrepare(prepare(7, 'a'), facts({ nowMs: 3000 }));
+    machine.onSession();
+    expect(machine.onPrepare(prepare(7, 'c'), facts({ nowMs: 3000 }))).toEqual([]);
+    expect(kinds(machine.onPromiseSaved(facts({ nowMs: 3000 })))).toEqual(['play']);
+    expect(kinds(machine.tick(facts({ nowMs: 3000 + owedMs })))).toEqual(['promised']);
+  });
+
+  test('that was asked for in a session which has ended is made by nobody', () => {
+    const machine = leader();
+    expect(kinds(machine.onPrepare(prepare(6), facts({ leaseHeld: true })))).toEqual(['declined']);
+    machine.onSession();
+    expect(machine.tick(facts({ leaseHeld: false, nowMs: 60_000 }))).toEqual([]);
   });
 
   test('is made at once when the holder gave its lease back, and only for the reign that it ended', () => {
@@ -271,7 +312,7 @@ describe('a beacon', () => {
   test('that asks for more than the member would wait for after a restart is granted nothing', () => {
     const machine = member('b');
     expect(machine.onBeacon('a', 5, 5, leaseMs + 1, 0)).toBe(false);
-    const unknowing = new GroupMember({ self: 'b', configuration: undefined, promisedEpoch: 0, startMs: 0 });
+    const unknowing = newcomer('b');
     expect(unknowing.onBeacon('a', 5, 5, leaseMs, 0)).toBe(false);
   });
 

@@ -8,7 +8,7 @@ import type { StoreId } from './topology.ts';
  * What every member of a shard does for the group, whatever part it plays: it knows the configuration, promises, and
  * stops listening to whoever it promised against (replication.md, "Lease and promise").
  *
- * Guarantees: a promise is durable before it is spoken, and from the moment in which it is being made durable nothing
+ * Guarantees: a promise is durable before it is spoken, it is spoken only to who still asks for it, and from the moment in which it is being made durable nothing
  * of a lower epoch is granted or accepted. While a lease may bind this member it waits, for as long as it takes: a
  * primary that is heard here can not be replaced by somebody who only can not hear it. An acting primary that holds its
  * lease declines, unless it is to be its own successor or hands over. An epoch is led only by the process that promised
@@ -39,6 +39,8 @@ export interface GroupMemberOptions {
   readonly self: StoreId;
   /** The last one that was saved. */
   readonly configuration: Configuration | undefined;
+  /** The longest lease that it may have granted to that primary, as `longestLeaseMs` says. */
+  readonly longestLeaseMs: number;
   /** The highest epoch that was promised. 0: none. */
   readonly promisedEpoch: number;
   readonly startMs: number;
@@ -54,9 +56,10 @@ export interface MemberFacts {
 
 type Promising =
   | { readonly kind: 'none' }
-  | { readonly kind: 'saving'; readonly epoch: number }
+  /** What was asked for, and waited for. */
+  | { readonly kind: 'saving'; readonly prepare: Prepare }
   /** Saved; the answer waits until the shell has stopped leading. */
-  | { readonly kind: 'stopping'; readonly epoch: number };
+  | { readonly kind: 'stopping'; readonly prepare: Prepare };
 
 export class GroupMember {
   readonly #self: StoreId;
@@ -73,14 +76,14 @@ export class GroupMember {
   #isNew: boolean;
 
   constructor(options: GroupMemberOptions) {
-    const { self, configuration, promisedEpoch, startMs } = options;
+    const { self, configuration, longestLeaseMs, promisedEpoch, startMs } = options;
     this.#self = self;
     this.#configuration = configuration;
     this.#promised = promisedEpoch;
     this.#isNew = configuration === undefined && promisedEpoch === 0;
     // Itself, too: it may have granted one to its successor before it could save who that was.
     const formerHolder = configuration?.primary ?? '';
-    this.#lease = new GrantedLease({ startMs, formerHolder, longestLeaseMs: configuration?.leaseMs ?? 0 });
+    this.#lease = new GrantedLease({ startMs, formerHolder, longestLeaseMs });
   }
 
   get part(): GroupPart {
@@ -98,7 +101,7 @@ export class GroupMember {
 
   /** Nothing of a lower epoch is listened to. */
   get fence(): number {
-    return this.#promising.kind === 'none' ? this.#promised : Math.max(this.#promised, this.#promising.epoch);
+    return this.#promising.kind === 'none' ? this.#promised : Math.max(this.#promised, this.#promising.prepare.epoch);
   }
 
   get promisedEpoch(): number {
@@ -119,7 +122,10 @@ export class GroupMember {
     return this.#play(facts);
   }
 
-  /** A new session with info: what was asked on the one before is asked again, or no longer wanted. */
+  /**
+   * A session with info has ended or begun: what was asked on the one before is asked again, or no longer wanted. Kept,
+   * it would be answered long after, and end a reign that nobody wants to end.
+   */
   onSession(): void {
     this.#asked = undefined;
   }
@@ -136,14 +142,7 @@ export class GroupMember {
     }
     if (prepare.releasedBy !== '') this.#lease.onReleased(prepare.releasedBy, prepare.epoch);
     this.#asked = prepare;
-    if (this.#promising.kind !== 'none') return [];
-    if (this.#promised === prepare.epoch) {
-      this.#asked = undefined;
-      // The process that promised it first was not promoted: that epoch is not asked for any more then.
-      this.#promisedHere = prepare.epoch;
-      return [this.#answer('promised', facts)];
-    }
-    return this.#decide(prepare, facts);
+    return this.#promising.kind === 'none' ? this.#decide(prepare, facts) : [];
   }
 
   /**
@@ -161,19 +160,19 @@ export class GroupMember {
   /** The promise is durable. */
   onPromiseSaved(facts: MemberFacts): readonly GroupMemberEffect[] {
     if (this.#promising.kind !== 'saving') return [];
-    const { epoch } = this.#promising;
-    this.#promised = epoch;
-    this.#promisedHere = epoch;
+    const { prepare } = this.#promising;
+    this.#promised = prepare.epoch;
+    this.#promisedHere = prepare.epoch;
     if (this.#part.kind === 'leading') {
-      this.#promising = { kind: 'stopping', epoch };
+      this.#promising = { kind: 'stopping', prepare };
       return [{ kind: 'stop-leading' }];
     }
-    return this.#spoken(facts);
+    return this.#spoken(prepare, facts);
   }
 
   /** The shell no longer acts as the primary: no write is taken, none is under way. */
   onStopped(facts: MemberFacts): readonly GroupMemberEffect[] {
-    return this.#promising.kind === 'stopping' ? this.#spoken(facts) : [];
+    return this.#promising.kind === 'stopping' ? this.#spoken(this.#promising.prepare, facts) : [];
   }
 
   tick(facts: MemberFacts): readonly GroupMemberEffect[] {
@@ -191,18 +190,29 @@ export class GroupMember {
   #decide(prepare: Prepare, facts: MemberFacts): readonly GroupMemberEffect[] {
     const succeedsItself = prepare.preferred === this.#self || prepare.releasedBy === this.#self;
     if (this.#part.kind === 'leading' && facts.leaseHeld && !succeedsItself) return [this.#answer('declined', facts)];
+    // Also if it promised that epoch before: in favour of the one who may still hold the lease, perhaps, to an info that
+    // is gone, and the next info asks in favour of another with the same number.
     if (this.#part.kind !== 'leading' && facts.nowMs < this.#lease.freeAtMs(prepare.preferred)) return [];
-    this.#promising = { kind: 'saving', epoch: prepare.epoch };
+    if (this.#promised === prepare.epoch) return [this.#speak(facts)];
+    this.#promising = { kind: 'saving', prepare };
     return [{ kind: 'save-promise', epoch: prepare.epoch }];
   }
 
-  #spoken(facts: MemberFacts): readonly GroupMemberEffect[] {
+  /** What was promised is spoken to whoever still asks for it. */
+  #spoken(prepare: Prepare, facts: MemberFacts): readonly GroupMemberEffect[] {
     this.#promising = { kind: 'none' };
-    const effects: GroupMemberEffect[] = [...this.#play(facts), this.#answer('promised', facts)];
+    const play = this.#play(facts);
     const asked = this.#asked;
-    if (asked !== undefined && asked.epoch > this.#promised) effects.push(...this.#decide(asked, facts));
-    else this.#asked = undefined;
-    return effects;
+    if (asked === undefined) return play;
+    const isSame = asked.epoch === prepare.epoch && asked.preferred === prepare.preferred;
+    return isSame ? [...play, this.#speak(facts)] : [...play, ...this.#decide(asked, facts)];
+  }
+
+  #speak(facts: MemberFacts): GroupMemberEffect {
+    this.#asked = undefined;
+    // The process that promised it first was not promoted: that epoch is not asked for any more then.
+    this.#promisedHere = this.#promised;
+    return this.#answer('promised', facts);
   }
 
   #answer(kind: PromiseAnswer['kind'], { lastEntry }: MemberFacts): GroupMemberEffect {

@@ -41,7 +41,8 @@ class Process {
     this.store = store;
     this.incarnation = incarnation;
     const { name: self, configuration, promisedEpoch } = store;
-    this.group = new GroupMember({ self, configuration, promisedEpoch, startMs: store.monotonicMs });
+    const longestLeaseMs = configuration?.leaseMs ?? 0;
+    this.group = new GroupMember({ self, configuration, longestLeaseMs, promisedEpoch, startMs: store.monotonicMs });
   }
 
   get isAlive(): boolean {

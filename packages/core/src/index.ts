@@ -50,6 +50,7 @@ export type { FollowDecision, FollowedLog } from './follow-decision.ts';
 export { decideFollow } from './follow-decision.ts';
 export type { FollowerEffect, FollowerStart, FollowerState } from './follower.ts';
 export { Follower } from './follower.ts';
+export { longestLeaseMs } from './granted-lease.ts';
 export type { GroupMemberEffect, GroupMemberOptions, GroupPart, MemberFacts } from './group-member.ts';
 export { GroupMember } from './group-member.ts';
 export { HotKeys } from './hot-keys.ts';

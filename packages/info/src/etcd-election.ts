@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { CampaignOutcome, InfoNode, LeadershipEffect, LeaseId, StandDownCause } from '@edis/core';
 import { EdisError, InfoLeadership, unreachable } from '@edis/core';
+import { continuousClock } from '@edis/process';
 import type { EtcdClient, EtcdRow } from '@edis/rpc';
 import { StoredValue } from './stored-value.ts';
 
@@ -34,6 +35,8 @@ export class EtcdElection {
   readonly #leaderKey: string;
   readonly #listener: ElectionListener;
   readonly #machine: InfoLeadership;
+  /** etcd counts the lease on while this machine is suspended. */
+  readonly #nowMs = continuousClock();
   #self: Omit<LeaderRecord, 'lease'> = { node: '', address: '' };
   #ticking: NodeJS.Timeout | undefined;
   #revoking: Promise<void> = Promise.resolve();
@@ -47,23 +50,23 @@ export class EtcdElection {
 
   /** Whether this info may act at this very moment. */
   get isActive(): boolean {
-    return this.#machine.isActive(performance.now());
+    return this.#machine.isActive(this.#nowMs());
   }
 
   start(self: InfoNode): void {
     this.#self = { node: self.node, address: self.endpoints[0]?.address ?? '' };
-    this.#ticking = setInterval(() => this.#run(this.#machine.tick(performance.now())), tickMs);
-    this.#run(this.#machine.tick(performance.now()));
+    this.#ticking = setInterval(() => this.#run(this.#machine.tick(this.#nowMs())), tickMs);
+    this.#run(this.#machine.tick(this.#nowMs()));
   }
 
   /** Nobody leads, as was seen in etcd. */
   onVacancy(): void {
-    this.#run(this.#machine.onVacancy(performance.now()));
+    this.#run(this.#machine.onVacancy(this.#nowMs()));
   }
 
   /** Somebody else leads, as was seen in etcd. */
   onFenced(): void {
-    this.#run(this.#machine.onFenced(performance.now()));
+    this.#run(this.#machine.onFenced(this.#nowMs()));
   }
 
   /** Resolves when etcd knows, or does not answer. */
@@ -103,24 +106,24 @@ export class EtcdElection {
 
   async #grant(leaseMs: number): Promise<void> {
     const lease = randomInt(1, maxLease);
-    const sentMs = performance.now();
+    const sentMs = this.#nowMs();
     try {
       const ttlMs = await this.#client.grant(lease, leaseMs);
-      this.#run(this.#machine.onGranted(lease, sentMs, ttlMs, performance.now()));
+      this.#run(this.#machine.onGranted(lease, sentMs, ttlMs, this.#nowMs()));
     } catch (caught) {
       this.#listener.onError(EdisError.from(caught));
-      this.#run(this.#machine.onLeaseFailed(performance.now()));
+      this.#run(this.#machine.onLeaseFailed(this.#nowMs()));
     }
   }
 
   async #keepAlive(lease: LeaseId): Promise<void> {
-    const sentMs = performance.now();
+    const sentMs = this.#nowMs();
     try {
       const ttlMs = await this.#client.keepAlive(lease);
-      this.#run(this.#machine.onKept(lease, sentMs, ttlMs, performance.now()));
+      this.#run(this.#machine.onKept(lease, sentMs, ttlMs, this.#nowMs()));
     } catch (caught) {
       this.#listener.onError(EdisError.from(caught));
-      this.#run(this.#machine.onLeaseFailed(performance.now()));
+      this.#run(this.#machine.onLeaseFailed(this.#nowMs()));
     }
   }
 
@@ -142,7 +145,7 @@ export class EtcdElection {
     } catch (caught) {
       this.#listener.onError(EdisError.from(caught));
     }
-    this.#run(this.#machine.onCampaign(lease, outcome, performance.now()));
+    this.#run(this.#machine.onCampaign(lease, outcome, this.#nowMs()));
   }
 
   async #revoke(lease: LeaseId): Promise<void> {

@@ -2,6 +2,7 @@ export type { Address } from './address.ts';
 export { advertisedEndpoints, formatAddress, parseAddress, parseEndpoint } from './address.ts';
 export { formatBytes, parseBytes } from './byte-size.ts';
 export { commonSettings } from './common-settings.ts';
+export { continuousClock } from './continuous-clock.ts';
 export { formatDurationMs, parseDurationMs } from './duration.ts';
 export { exitCodeOf, exitCodes } from './exit-code.ts';
 export { hostIdentity } from './host-identity.ts';
@@ -29,4 +30,3 @@ export type {
 } from './setting.ts';
 export type { Environment, SettingRow, Settings } from './settings.ts';
 export { defineSettings, describeSettings, formatHelp, parseSettings } from './settings.ts';
-export { systemClock } from './system-clock.ts';

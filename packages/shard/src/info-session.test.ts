@@ -85,6 +85,7 @@ let fencing = 0;
 function begin(...addresses: string[]) {
   const listener = {
     onRegistered: vi.fn<InfoSessionListener['onRegistered']>(),
+    onEnded: vi.fn<InfoSessionListener['onEnded']>(),
     onTopology: vi.fn<InfoSessionListener['onTopology']>(),
     onConfiguration: vi.fn<InfoSessionListener['onConfiguration']>(),
     onPrepare: vi.fn<InfoSessionListener['onPrepare']>(),
@@ -204,6 +205,7 @@ describe('a session with info', () => {
     const third = await startInfo(first.address, answering);
     await third.heard('report');
     expect(listener.onRegistered).toHaveBeenCalledTimes(3);
+    expect(listener.onEnded).toHaveBeenCalledTimes(2);
   });
 
   test('that is turned away by the infos that stand by is with the one that decides without a wait', async () => {

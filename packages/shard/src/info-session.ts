@@ -16,6 +16,8 @@ import type { MessageStream, Network, NodeChannel } from '@edis/rpc';
 
 export interface InfoSessionListener {
   onRegistered(cluster: string, shard: string, fencing: number): void;
+  /** What was asked in it is asked again in the next one, if it is still wanted. */
+  onEnded(): void;
   /** `dialled`: the info address that it came from. */
   onTopology(topology: Topology, dialled: string): void;
   /** `fresh`: the first one of a session. */
@@ -265,6 +267,7 @@ export class InfoSession {
   }
 
   #dropConnection(): void {
+    const wasRegistered = this.#cancelReports !== undefined;
     this.#cancelReports?.();
     this.#cancelReports = undefined;
     const stream = this.#stream;
@@ -274,5 +277,6 @@ export class InfoSession {
     this.#channel = undefined;
     this.#onDropped?.();
     this.#onDropped = undefined;
+    if (wasRegistered) this.#parts.listener.onEnded();
   }
 }

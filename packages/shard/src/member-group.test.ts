@@ -358,6 +358,30 @@ describe('a promise', () => {
     await again.pass(leaseMs / 10);
     expect(again.answers).toMatchObject([{ answer: { kind: 'promised', witness: false } }]);
   });
+
+  test('is not made soon after a start, also when the lease has been made shorter since it was granted', async () => {
+    const bed = await MemberBed.open();
+    await bed.configure(underP1);
+    await bed.configure({ ...underP1, leaseMs: leaseMs / 4 });
+    const again = await bed.restart('crash');
+    await again.prepare({ epoch: 2 });
+    await again.pass(leaseMs);
+    expect(again.answers).toEqual([]);
+    await again.pass(leaseMs / 10);
+    expect(again.answers).toMatchObject([{ answer: { kind: 'promised' } }]);
+  });
+
+  test('is not made when the session in which it was asked for has ended before its turn', async () => {
+    const bed = await MemberBed.open();
+    await bed.configure(underP1);
+    await bed.pass(10 * leaseMs);
+    bed.group.onPrepare({ epoch: 2, preferred: '', releasedBy: '' });
+    bed.group.onSession();
+    await turns();
+    expect([bed.answers, bed.store.identity.promisedEpoch]).toEqual([[], 0]);
+    await bed.prepare({ epoch: 2 });
+    expect(bed.answers).toMatchObject([{ answer: { kind: 'promised' } }]);
+  });
 });
 
 describe('a replica that is promoted', () => {
@@ -434,4 +458,15 @@ describe('a replica that is promoted', () => {
     expect(again.store.lastEntry).toEqual({ epoch: 0, position: 0 });
     expect([again.current.primary, again.group.isWaiting]).toEqual([undefined, true]);
   });
+});
+
+test('what a member shows at a position after a cut has the epoch of the entry that stands there then', async () => {
+  const { store, current } = await MemberBed.open();
+  for (let position = 1; position <= 3; position++) store.append(entryOf(position, [putOf('k', 'v')], { epoch: 5 }));
+  store.setVisible(3);
+  expect(current.state().applied).toEqual({ epoch: 5, position: 3 });
+  await store.truncateAfter(2);
+  store.append(entryOf(3, [putOf('k', 'new')], { epoch: 6, timestamp: 9_000_000 }));
+  store.setVisible(3);
+  expect(current.state().applied).toEqual({ epoch: 6, position: 3 });
 });

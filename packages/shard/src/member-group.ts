@@ -8,7 +8,7 @@ import type {
   Prepare,
   StoreId,
 } from '@edis/core';
-import { EdisError, GroupMember, networkOf, pickEndpoint, unreachable } from '@edis/core';
+import { EdisError, GroupMember, longestLeaseMs, networkOf, pickEndpoint, unreachable } from '@edis/core';
 import type { Logger } from '@edis/process';
 import type { Store } from '@edis/store';
 import type { CurrentSide } from './current-side.ts';
@@ -46,7 +46,7 @@ export class MemberGroup {
   /** The info address that the newest news came from. */
   #dialled = '';
   #closed = false;
-  /** Sessions with info so far, and whether the first configuration of the last one was acted on. */
+  /** Begins and ends of sessions with info so far, and whether the first configuration of the last one was acted on. */
   #session = 0;
   #isCurrent = false;
 
@@ -56,6 +56,7 @@ export class MemberGroup {
     this.#group = new GroupMember({
       self: identity.store,
       configuration: identity.configuration,
+      longestLeaseMs: identity.longestLeaseMs,
       promisedEpoch: identity.promisedEpoch,
       startMs: parts.monotonicMs(),
     });
@@ -95,6 +96,7 @@ export class MemberGroup {
     this.#closed = true;
   }
 
+  /** A session with info has begun, or ended. */
   onSession(): void {
     this.#session += 1;
     this.#isCurrent = false;
@@ -118,11 +120,11 @@ export class MemberGroup {
   /** `fresh`: the first one of a session. */
   onConfiguration(configuration: Configuration, dialled: string, fresh: boolean): void {
     this.#dialled = dialled;
-    const { store, current } = this.#parts;
+    const { current } = this.#parts;
     const session = this.#session;
     this.#enqueue(async () => {
       const isKnown = configuration.epoch < this.knownEpoch;
-      const saved = isKnown ? Promise.resolve() : store.saveIdentity({ configuration });
+      const saved = isKnown ? Promise.resolve() : this.#save(configuration);
       if (this.#beginsReign(configuration)) this.#enqueueBehind(saved);
       else await saved;
       if (this.#closed) return;
@@ -132,6 +134,11 @@ export class MemberGroup {
       this.#carryOut(this.#group.onConfiguration(configuration, this.#facts()));
       if (this.#group.part.kind === 'leading') current.primary?.onConfiguration(configuration, isFresh);
     });
+  }
+
+  #save(configuration: Configuration): Promise<void> {
+    const { store } = this.#parts;
+    return store.saveIdentity({ configuration, longestLeaseMs: longestLeaseMs(store.identity, configuration) });
   }
 
   /**
@@ -146,9 +153,10 @@ export class MemberGroup {
   onPrepare(prepare: Prepare): void {
     const { logger } = this.#parts;
     if (prepare.epoch !== 0) logger.info({ event: 'promise-asked', ...prepare }, 'info asks for a promise');
-    // Behind the configurations that came before it.
+    const session = this.#session;
+    // Behind the configurations that came before it; once its session has ended it is asked again, or not wanted.
     this.#enqueue(() => {
-      this.#carryOut(this.#group.onPrepare(prepare, this.#facts()));
+      if (session === this.#session) this.#carryOut(this.#group.onPrepare(prepare, this.#facts()));
       return Promise.resolve();
     });
   }

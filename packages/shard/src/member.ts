@@ -48,8 +48,10 @@ export interface MemberSurroundings {
   /** Random per process start: tells a restart from a reconnection. */
   readonly incarnation: number;
   readonly wallMs: () => number;
-  /** Goes on while the machine is suspended, where the system can tell. */
+  /** Never shows more time than has passed: what this member owes to others ends by it. */
   readonly monotonicMs: () => number;
+  /** Goes on in a suspend, where the system can tell: what this member may do, and how old it is, goes by it. */
+  readonly continuousMs: () => number;
   readonly random: () => number;
   readonly network: Network;
   readonly timers: Timers;
@@ -155,6 +157,7 @@ export class Member {
       random: surroundings.random,
       listener: {
         onRegistered: (cluster, shard, fencing) => this.#onRegistered(cluster, shard, fencing),
+        onEnded: () => this.#group.onSession(),
         onTopology: (topology, dialled) => this.#onTopology(topology, dialled),
         onConfiguration: (configuration, dialled, fresh) => this.#group.onConfiguration(configuration, dialled, fresh),
         onPrepare: (prepare) => this.#group.onPrepare(prepare),
@@ -262,7 +265,7 @@ export class Member {
   }
 
   #makePrimary(configuration: Configuration): PrimarySide {
-    const { store, logger, timers, wallMs, monotonicMs } = this.#surroundings;
+    const { store, logger, timers, wallMs, continuousMs } = this.#surroundings;
     const { queueOperations, queueBytes, overlayBytes } = this.#config;
     return new PrimarySide({
       store,
@@ -274,7 +277,7 @@ export class Member {
       queueBytes,
       overlayBytesMax: overlayBytes,
       wallMs,
-      monotonicMs,
+      monotonicMs: continuousMs,
       clientCount: () => this.#streams.size,
       cluster: () => store.identity.cluster,
       shard: () => store.identity.shard,
@@ -286,7 +289,7 @@ export class Member {
   }
 
   #makeReplica(): ReplicaSide {
-    const { store, logger, node, network, timers, random, monotonicMs, wallMs } = this.#surroundings;
+    const { store, logger, node, network, timers, random, continuousMs, wallMs } = this.#surroundings;
     return new ReplicaSide({
       store,
       node,
@@ -295,7 +298,7 @@ export class Member {
       timers,
       replicationDelayMs: this.#config.replicationDelayMs,
       random,
-      monotonicMs,
+      monotonicMs: continuousMs,
       wallMs,
       serving: store.identity.serving,
       onShown: () => this.#onApplied(),

@@ -52,6 +52,7 @@ export interface PrimarySideParts {
   readonly queueBytes: number;
   readonly overlayBytesMax: number;
   readonly wallMs: () => number;
+  /** Goes on in a suspend, where the system can tell. */
   readonly monotonicMs: () => number;
   readonly clientCount: () => number;
   readonly cluster: () => string;

@@ -29,6 +29,7 @@ export interface ReplicaSideParts {
   readonly timers: Timers;
   readonly replicationDelayMs: number;
   readonly random: () => number;
+  /** Goes on in a suspend, where the system can tell. */
   readonly monotonicMs: () => number;
   readonly wallMs: () => number;
   /** Served reads before this start: it goes on serving what it has. */
@@ -255,9 +256,9 @@ class ReplicaReaderState implements ReaderState {
 
   get applied(): Position {
     const position = this.#store.visiblePosition;
-    if (position !== this.#applied.position || this.#applied.epoch === 0) {
-      this.#applied = { epoch: this.#store.epochAt(position) ?? 0, position };
-    }
+    // The same position has another entry after a cut.
+    const epoch = this.#store.epochAt(position) ?? 0;
+    if (position !== this.#applied.position || epoch !== this.#applied.epoch) this.#applied = { epoch, position };
     return this.#applied;
   }
 }

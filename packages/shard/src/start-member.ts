@@ -2,7 +2,7 @@ import { randomInt, randomUUID } from 'node:crypto';
 import type { NodeRole } from '@edis/core';
 import { EdisError } from '@edis/core';
 import type { Logger, RunningRole } from '@edis/process';
-import { hostIdentity, makeNodeName, realTimers, systemClock } from '@edis/process';
+import { continuousClock, hostIdentity, makeNodeName, realTimers } from '@edis/process';
 import { grpcNetwork } from '@edis/rpc';
 import type { StoreEnvironment } from '@edis/store';
 import { diskEnvironment, ephemeralEnvironment, ephemeralStoreSettings, Store } from '@edis/store';
@@ -48,7 +48,8 @@ export async function startMember(
     pid: process.pid,
     incarnation: randomInt(1, maxIncarnation),
     wallMs: () => Date.now(),
-    monotonicMs: systemClock(),
+    monotonicMs: () => performance.now(),
+    continuousMs: continuousClock(),
     random: () => Math.random(),
     network: grpcNetwork,
     timers: realTimers,

@@ -22,6 +22,8 @@ export interface StoreIdentity {
   readonly node: string;
   /** The last one seen: a node follows the primary in it while info is away. */
   readonly configuration: Configuration | undefined;
+  /** The longest lease that it may have granted to the primary of that one. */
+  readonly longestLeaseMs: number;
   /** The last one seen: it says which keys the member may answer for while info is away. */
   readonly topology: Topology | undefined;
   /** It has a whole copy and has served reads. */
@@ -87,6 +89,7 @@ export class DataDirectory {
       shard: expected.shard ?? '',
       node: expected.node ?? '',
       configuration: undefined,
+      longestLeaseMs: 0,
       topology: undefined,
       serving: false,
       promisedEpoch: 0,
@@ -165,7 +168,13 @@ export class DataDirectory {
 
   /** It is another store from now on, which has nothing and belongs to no group yet; safe when this returns. */
   renew(store: string): Promise<void> {
-    const nothing = { configuration: undefined, topology: undefined, serving: false, promisedEpoch: 0 };
+    const nothing = {
+      configuration: undefined,
+      longestLeaseMs: 0,
+      topology: undefined,
+      serving: false,
+      promisedEpoch: 0,
+    };
     return this.save({ store, ...nothing, setAside: this.#identity.store });
   }
 
@@ -237,12 +246,15 @@ function parseIdentity(path: string, text: string): StoreIdentity {
     );
   }
   if (!isIdentity(parsed)) throw damaged(`${path} lacks the store's id`);
+  const configuration = completeConfiguration(parsed.configuration);
   return {
     store: parsed.store,
     cluster: parsed.cluster,
     shard: parsed.shard,
     node: parsed.node,
-    configuration: completeConfiguration(parsed.configuration),
+    configuration,
+    // One that was written before it was kept has granted no other lease, as far as is known.
+    longestLeaseMs: Math.max(countOf(parsed.longestLeaseMs), configuration?.leaseMs ?? 0),
     topology: completeTopology(parsed.topology),
     serving: parsed.serving === true,
     promisedEpoch: countOf(parsed.promisedEpoch),

@@ -47,6 +47,8 @@ export interface ScenarioResult {
   readonly givenUp: number;
   /** Members that lost their disk, or left for good. */
   readonly lostStores: number;
+  /** Writes that only they had. */
+  readonly lostWrites: number;
   /** Epochs in which somebody led. */
   readonly epochCount: number;
   readonly eventCount: number;
@@ -323,6 +325,7 @@ class ScenarioRun {
       figures,
       givenUp,
       lostStores: this.#cluster.lostLogs.length,
+      lostWrites: this.#lostWithStores().reduce((sum, { writes }) => sum + writes.length, 0),
       epochCount: this.#cluster.log.epochCount,
       eventCount: time.eventCount,
       digest: trace.digest,
@@ -340,9 +343,13 @@ class ScenarioRun {
     const { members, lostReceipts } = this.#cluster;
     const texts = [...members.flatMap(({ disk }) => disk.filesIn('receipts')), ...lostReceipts];
     const receipts = texts.map((text) => ({ writes: parseReceipt(text), fromMs: 0, toMs: undefined }));
+    return [...receipts, ...this.#lostWithStores()];
+  }
+
+  #lostWithStores(): Loss[] {
     const [end] = this.#cluster.stores.values();
     const { lostLogs, log } = this.#cluster;
-    return [...receipts, ...lostLogs.map((lost) => log.lossOf(lost, end ?? nothing))];
+    return lostLogs.map((lost) => log.lossOf(lost, end ?? nothing));
   }
 
   #dumps(): MemberDump[] {

@@ -1,3 +1,4 @@
+import { ContinuousClock } from '@edis/core';
 import type { SeededRandom } from './seeded-random.ts';
 import type { SimulatedProcess, StepKind } from './simulated-process.ts';
 import type { SimulatedTime } from './simulated-time.ts';
@@ -17,6 +18,7 @@ export class Incarnation {
   readonly number: number;
   readonly timers: SimulatedTimers;
   readonly #random: SeededRandom;
+  readonly #continuous: ContinuousClock;
   readonly #watchers: (() => void)[] = [];
   #alive = true;
 
@@ -24,10 +26,12 @@ export class Incarnation {
     this.process = process;
     this.number = number;
     this.#random = random.split('program');
+    const { clock } = process;
+    this.#continuous = new ContinuousClock({ monotonicMs: () => clock.monotonicMs, bootMs: () => clock.bootMs });
     const lateness = random.split('timers');
     this.timers = new SimulatedTimers({
       time,
-      clock: process.clock,
+      clock,
       latenessMs: () => lateness.fraction() * maxLatenessMs,
       deliver: (run) => this.deliver(run),
     });
@@ -45,7 +49,7 @@ export class Incarnation {
   /** The monotonic clock of a program that asks for suspends, too. */
   readonly continuousMs = (): number => {
     this.step('clock');
-    return this.process.clock.continuousMs;
+    return this.#continuous.nowMs();
   };
 
   readonly wallMs = (): number => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ScenarioPlan } from './cluster-scenario.ts';
 import { runScenario } from './cluster-scenario.ts';
 import type { Fault } from './fault.ts';
+import { forgetAct, leaveAct, vanishAct } from './leave-plan.ts';
 import type { ScenarioShape } from './scenario-shape.ts';
 import { unsafeAct } from './unsafe-plan.ts';
 
@@ -267,6 +268,20 @@ describe('keeps all rules and heals:', () => {
     const { breaches, figures } = await runScenario(cutOff);
     expect(breaches).toEqual([]);
     expect(figures.receipted).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ['in order takes no write with it, though it was cut off from the others just before', leaveAct, 0],
+    ['without a word takes what it alone had', vanishAct, 1],
+  ])('a primary that leaves %s', async (_what, act, leastLost) => {
+    const leaving = planWith({ callers: 4, restMs: 5, acks: { quorum: 1, disk: 9 } }, [
+      { atMs: 3350, kind: 'partition', some: ['primary', 'c1', 'c2'], others: ['m1', 'm2', 'm3'], forMs: 250 },
+      { atMs: 3500, kind: 'act', act, process: 'primary' },
+      { atMs: 5500, kind: 'act', act: forgetAct, process: '' },
+    ]);
+    const result = await runScenario(leaving);
+    expect(result.breaches, result.breaches.length > 0 ? result.describe() : '').toEqual([]);
+    expect([result.lostStores, Math.min(result.lostWrites, 1)]).toEqual([1, leastLost]);
   });
 
   it.each([

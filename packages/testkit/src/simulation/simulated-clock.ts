@@ -9,13 +9,16 @@ export interface ClockStart {
   readonly countsSuspends: boolean;
 }
 
+/** Hundredths of a second. */
+const bootResolutionMs = 10;
+
 /**
  * The clocks of one machine: a monotonic and a wall clock that run at its own rate.
  *
  * The monotonic clock stands still in a suspend and begins anew with each process, as a runtime's own does; the wall
- * clock goes on and may be stepped. The continuous clock is what a program makes of the monotonic one: where the
- * system can tell, it goes on. While the process is stalled in the middle of its work both are ahead of the
- * simulated time: what the process does next it does that much later.
+ * clock goes on and may be stepped. A third one counts suspends and can not be set, where the system has it. While the
+ * process is stalled in the middle of its work all are ahead of the simulated time: what the process does next it does
+ * that much later.
  */
 export class SimulatedClock {
   readonly #time: SimulatedTime;
@@ -48,9 +51,20 @@ export class SimulatedClock {
     return this.#monotonicMs + (this.#suspended ? 0 : this.#elapsedMs());
   }
 
+  /** What a program would make of the monotonic clock that sees every suspend at once, where the system can tell. */
   get continuousMs(): number {
     if (!this.#countsSuspends) return this.monotonicMs;
     return this.#monotonicMs + this.#suspendedMs + this.#elapsedMs();
+  }
+
+  /** What the system's clock that counts suspends shows, cut as Linux does; undefined: it has none. */
+  get bootMs(): number | undefined {
+    if (!this.#countsSuspends) return undefined;
+    return Math.floor(this.continuousMs / bootResolutionMs) * bootResolutionMs;
+  }
+
+  get isSuspended(): boolean {
+    return this.#suspended;
   }
 
   /** It is suspended, and its wall clock alone will show for how long. */

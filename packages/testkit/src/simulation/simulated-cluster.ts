@@ -157,7 +157,7 @@ export class SimulatedCluster {
     this.#observer.onLost(name);
   }
 
-  /** A member leaves for good, if the group is one that survives it: within that time, or at once. */
+  /** A member leaves for good, if the group is one that survives it: in order, within that time, or without a word. */
   leave(name: string, withinMs?: number): void {
     const process = this.members.find((member) => member.name === name);
     const store = this.stores.get(name);
@@ -165,7 +165,7 @@ export class SimulatedCluster {
     this.#lostStores.add(store.identity.store);
     this.#gone.add(name);
     process.retire();
-    if (withinMs === undefined) process.kill();
+    if (withinMs === undefined) process.crash(false);
     else process.terminate(withinMs);
   }
 
@@ -253,7 +253,7 @@ export class SimulatedCluster {
       this.#observer.onEnded(name);
       this.#leaders.onEnded(storeId);
       if (this.stores.get(name) === store) this.stores.delete(name);
-      // Its receipts can still be read there; what only its log has nobody will see again.
+      // Whoever leaves takes care of its receipts; what only its log has nobody will see again.
       if (this.#gone.has(name)) this.lostLogs.push(lostLogOf(store));
     });
     const config = {
@@ -279,7 +279,8 @@ export class SimulatedCluster {
       store,
       incarnation: life.mark,
       wallMs: life.wallMs,
-      monotonicMs: life.continuousMs,
+      monotonicMs: life.monotonicMs,
+      continuousMs: life.continuousMs,
       random: life.random,
     });
     // Making it looks at its clock, a step at which the process may have ended.

@@ -143,7 +143,16 @@ export class SimulatedConnection {
       else stream.server.abandon();
     }
     if (told) this.tell(other(end));
+    else this.#loseUnsent(end);
     this.#forget();
+  }
+
+  /** What a link held back the system of that end would have sent again. */
+  #loseUnsent(end: ConnectionEnd): void {
+    for (const { up, down } of this.#streams) {
+      const lane = end === 'client' ? up : down;
+      if (lane.link.blocked) lane.cut = true;
+    }
   }
 
   #shut(end: ConnectionEnd): void {

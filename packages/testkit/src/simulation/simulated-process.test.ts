@@ -81,12 +81,21 @@ describe('the timers of a process', () => {
   it('stand still where a program can tell how long a suspend was, whatever the wall clock shows', async () => {
     const { world, process, life } = await start({ countsSuspends: true });
     await world.time.run(50);
+    expect(Math.round(life.continuousMs())).toBe(50);
     process.suspend();
     await world.time.run(1050);
     process.clock.stepWall(-900);
     process.resume();
+    let wokenMs = 0;
+    let shownMs = 0;
+    process.deliver(life, () => {
+      wokenMs = world.time.nowMs;
+      shownMs = life.continuousMs();
+    });
     await world.time.run(1100);
-    expect([life.monotonicMs(), life.continuousMs()].map(Math.round)).toEqual([100, 1100]);
+    expect([wokenMs, Math.round(life.monotonicMs()), process.clock.continuousMs]).toEqual([1065, 100, 1100]);
+    expect(shownMs).toBeGreaterThanOrEqual(1065);
+    expect(shownMs).toBeLessThan(1065 + 20);
     process.kill(10);
     await world.time.run(1210);
     expect(Math.round(process.incarnation?.continuousMs() ?? 0)).toBe(100);

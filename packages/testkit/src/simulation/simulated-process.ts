@@ -40,6 +40,9 @@ export type StepKind = 'clock' | 'send' | 'disk';
 /** Which steps count. */
 export type StepFilter = StepKind | 'any';
 
+/** A machine thaws its programs one by one when it wakes. */
+const wakingMs = 15;
+
 /** Names of a process's states, for the trace and for checks. */
 export type ProcessState = 'off' | 'running' | 'paused';
 
@@ -184,11 +187,16 @@ export class SimulatedProcess {
     this.clock.suspend();
   }
 
+  /** After a suspend the clocks of the machine go on at once, and its programs a little later. */
   resume(): void {
     if (!this.#paused) return;
+    if (this.clock.isSuspended) {
+      this.clock.wake();
+      this.#parts.time.after(wakingMs, () => this.resume());
+      return;
+    }
     this.#note('resume');
     this.#paused = false;
-    this.clock.wake();
     const deferred = this.#deferred;
     this.#deferred = [];
     for (const run of deferred) this.#parts.time.after(0, run);
