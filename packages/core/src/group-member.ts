@@ -8,12 +8,12 @@ import type { StoreId } from './topology.ts';
  * What every member of a shard does for the group, whatever part it plays: it knows the configuration, promises, and
  * stops listening to whoever it promised against (replication.md, "Lease and promise").
  *
- * Guarantees: a promise is durable before it is spoken, it is spoken only to who still asks for it, and from the moment in which it is being made durable nothing
- * of a lower epoch is granted or accepted. While a lease may bind this member it waits, for as long as it takes: a
- * primary that is heard here can not be replaced by somebody who only can not hear it. An acting primary that holds its
- * lease declines, unless it is to be its own successor or hands over. An epoch is led only by the process that promised
- * it. Assumes that effects are carried out in order, and that `onPromiseSaved` and `onStopped` answer the effects that
- * ask for them.
+ * Guarantees: a promise is durable before it is spoken, it is spoken only to who still asks for it, and from the moment
+ * in which it is being made durable nothing of a lower epoch is granted or accepted. While a lease may bind this member
+ * it waits, for as long as it takes: a primary that is heard here can not be replaced by somebody who only can not hear
+ * it. An acting primary that holds its lease declines, unless it is to be its own successor or hands over. An epoch is
+ * led only by the process that promised it. Assumes that effects are carried out in order, and that `onPromiseSaved`
+ * and `onStopped` answer the effects that ask for them.
  *
  * The failure that shaped the last: a new primary whose entries were synced on the others, and not yet at home, lost
  * power. Its next process found no entry of its epoch in the log, led that epoch once more, and the others cut off what
@@ -190,8 +190,8 @@ export class GroupMember {
   #decide(prepare: Prepare, facts: MemberFacts): readonly GroupMemberEffect[] {
     const succeedsItself = prepare.preferred === this.#self || prepare.releasedBy === this.#self;
     if (this.#part.kind === 'leading' && facts.leaseHeld && !succeedsItself) return [this.#answer('declined', facts)];
-    // Also if it promised that epoch before: in favour of the one who may still hold the lease, perhaps, to an info that
-    // is gone, and the next info asks in favour of another with the same number.
+    // Also if it promised that epoch before: perhaps in favour of the one who may still hold the lease, to an info that
+    // is gone; the next info may ask in favour of another with the same number.
     if (this.#part.kind !== 'leading' && facts.nowMs < this.#lease.freeAtMs(prepare.preferred)) return [];
     if (this.#promised === prepare.epoch) return [this.#speak(facts)];
     this.#promising = { kind: 'saving', prepare };

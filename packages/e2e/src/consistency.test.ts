@@ -1,4 +1,4 @@
-import type { Client, Consistency, GetOptions, ReadReply } from '@edis/client';
+import type { Client, GetOptions, ReadReply } from '@edis/client';
 import { TestCluster } from '@edis/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { scaled } from './scale.ts';
@@ -108,14 +108,23 @@ const readsOfAll: typeof readsOfOne = {
 const saidKeys = Array.from({ length: 40 }, (_, index) => `said-${index}`);
 
 /** What the answers say that the read is made of: shard, role and whether the answer may be stale. */
-async function answersOf(read: (options: GetOptions) => Promise<unknown>, consistency: Consistency): Promise<string[]> {
+async function answersOf(read: (options: GetOptions) => Promise<unknown>, options: GetOptions): Promise<string[]> {
   const answers: string[] = [];
   const onReply = ({ shard, servedBy, stalenessMs }: ReadReply): void => {
     answers.push(`${shard} ${servedBy.shard} ${servedBy.role} ${stalenessMs === 0 ? 'fresh' : 'stale'}`);
   };
-  await read({ consistency, onReply });
+  await read({ ...options, onReply });
   return answers.sort();
 }
+
+/** Who is to answer when every replica has all that was written, and none knows of this very moment. */
+const whoAnswers: readonly (readonly [GetOptions, string])[] = [
+  [{ consistency: 'strong' }, 'primary fresh'],
+  [{ consistency: 'bounded', maxStalenessMs: 0 }, 'primary fresh'],
+  [{ consistency: 'bounded', maxStalenessMs: 60_000 }, 'replica stale'],
+  [{ consistency: 'session' }, 'replica stale'],
+  [{ consistency: 'eventual' }, 'replica stale'],
+];
 
 test('every answer says who gave it and how stale it may be', async () => {
   await writer.mput(saidKeys.map((key) => ({ key, value: 'x', metadata: { said: 'yes' } })));
@@ -126,17 +135,17 @@ test('every answer says who gave it and how stale it may be', async () => {
   expect(eventual?.servedBy.role).toBe('replica');
   expect(eventual?.stalenessMs).toBeGreaterThan(0);
   expect(eventual?.shard).toBe(eventual?.servedBy.shard);
-  for (const [name, read] of Object.entries(readsOfOne)) {
-    const { shard } = writer.locate(name.endsWith('of nothing') ? 'unsaid' : 'said-0');
-    expect(await answersOf(read, 'strong'), name).toEqual([`${shard} ${shard} primary fresh`]);
-    expect(await answersOf(read, 'eventual'), name).toEqual([`${shard} ${shard} replica stale`]);
-  }
   const shards = ['s1', 's2', 's3'];
-  for (const [name, read] of Object.entries(readsOfAll)) {
-    const fresh = shards.map((shard) => `${shard} ${shard} primary fresh`);
-    expect(await answersOf(read, 'strong'), name).toEqual(fresh);
-    const stale = shards.map((shard) => `${shard} ${shard} replica stale`);
-    expect(await answersOf(read, 'eventual'), name).toEqual(stale);
+  for (const [options, who] of whoAnswers) {
+    const level = JSON.stringify(options);
+    for (const [name, read] of Object.entries(readsOfOne)) {
+      const { shard } = writer.locate(name.endsWith('of nothing') ? 'unsaid' : 'said-0');
+      expect(await answersOf(read, options), `${name} ${level}`).toEqual([`${shard} ${shard} ${who}`]);
+    }
+    for (const [name, read] of Object.entries(readsOfAll)) {
+      const answers = shards.map((shard) => `${shard} ${shard} ${who}`);
+      expect(await answersOf(read, options), `${name} ${level}`).toEqual(answers);
+    }
   }
 });
 

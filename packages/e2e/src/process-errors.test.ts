@@ -143,6 +143,13 @@ describe('a data directory', () => {
     expect(writeShard.running && info.running).toBe(true);
   });
 
+  test('whose name a file has is refused', async () => {
+    const file = join(directory, 'a-file');
+    await writeFile(file, '');
+    const cause = `cannot make the data directory ${file}: something else has that name`;
+    expectError(await shard('write-shard', file).ended, 2, cause);
+  });
+
   test('of another cluster is refused by info', async () => {
     const data = await copyOfTemplate('other-cluster');
     expectError(await shard('write-shard', data).ended, 5, 'the data directory belongs to cluster');

@@ -4,6 +4,7 @@ import { locateBinaries } from '@edis/launcher';
 import { RpcChannel } from '@edis/rpc';
 import { FaultProxy, Program, waitFor } from '@edis/testkit';
 import { afterEach, expect, test } from 'vitest';
+import { wholeGroup } from '../src/failover-load.ts';
 import { EtcdCluster } from './etcd-cluster.ts';
 import { EtcdInfos } from './etcd-infos.ts';
 import { MachinePauses } from './machine-pauses.ts';
@@ -38,6 +39,8 @@ async function start(members: number) {
   etcd = await EtcdCluster.start(members);
   infos = await EtcdInfos.start(etcd.endpoints, shards);
   const client = await infos.client();
+  // While a shard has one member only, `quorum` is refused.
+  for (const { shard } of client.topology().shards) await wholeGroup(client, shard, nodes / shards);
   workload = new Workload(client);
   pauses = new MachinePauses();
   return { etcd, infos, client, workload };

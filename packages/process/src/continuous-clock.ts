@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { ContinuousClock } from '@edis/core';
 
-/** Linux's clock that counts suspends: seconds since the start of the machine, or of its container, and another figure. */
+/** Linux's clock that counts suspends: seconds since the start of the machine or its container, and another figure. */
 const uptimeFile = '/proc/uptime';
 
 /**

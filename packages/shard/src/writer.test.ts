@@ -1,6 +1,7 @@
 import type { Outcome } from '@edis/core';
 import { EdisError, limits, logicalSteps, timestampOfMs } from '@edis/core';
 import { afterEach, describe, expect, test } from 'vitest';
+import { GroupBed } from './group-fixture.ts';
 import type { PrimaryBedOptions } from './primary-fixture.ts';
 import { clientId, del, PrimaryBed, put, RecordingSink, turns } from './primary-fixture.ts';
 
@@ -195,6 +196,16 @@ describe('an acknowledgement', () => {
     expect(await bed.settle(put('a', '1', { ack: 'quorum' }))).toEqual({ kind: 'no-quorum', members: 1, needed: 2 });
     expect(bed.store.lastEntry.position).toBe(before);
   });
+
+  test('of quorum is refused with how many members it would take: of five four, though three are most', async () => {
+    const bed = await GroupBed.open({ others: ['f1', 'f2'], configuration: { configuredSize: 5 } });
+    try {
+      const outcome = await bed.primary.settle(put('a', '1', { ack: 'quorum' }));
+      expect(outcome).toEqual({ kind: 'no-quorum', members: 3, needed: 4 });
+    } finally {
+      await bed.close();
+    }
+  });
 });
 
 describe('a repeated write', () => {
@@ -248,8 +259,12 @@ describe('a repeated write', () => {
     const sent = bed.side.timestamp;
     const inTime = put('b', '1', { sequence: 1, firstSentTimestamp: sent });
     bed.wallMs += limits.operationIdWindowMs - 1;
-    expect(await bed.settle(inTime, id)).toMatchObject({ kind: 'put' });
+    const outcome = await bed.settle(inTime, id);
+    expect(outcome).toMatchObject({ kind: 'put' });
     bed.wallMs += 2;
+    expect(await bed.settle(inTime, id)).toMatchObject({ kind: 'too-old' });
+    // It is still remembered: by its id alone it would be answered.
+    expect(await bed.settle({ ...inTime, firstSentTimestamp: bed.side.timestamp }, id)).toEqual(outcome);
     expect(await bed.settle({ ...inTime, sequence: 2 }, id)).toMatchObject({ kind: 'too-old' });
     expect(await bed.settle(put('b', '2', { sequence: 3, firstSentTimestamp: 1 }), id)).toMatchObject({
       kind: 'too-old',
