@@ -36,19 +36,21 @@ describe('an info among several', () => {
     expect(machine.onKept(7, 1000, ttlMs, 2900)).toEqual([{ kind: 'keep-alive', lease: 7 }]);
     expect(machine.isActive(4499)).toBe(true);
     expect(machine.isActive(4500)).toBe(false);
-    expect(machine.tick(4500)).toEqual([{ kind: 'stand-down', cause: 'deadline' }]);
+    expect(kinds(machine.tick(4500))).toEqual(['stand-down', 'revoke']);
   });
 
-  test('does not go on after its deadline because of a late answer, but wins its own key again', () => {
+  test('does not go on after its deadline because of a late answer, and never leads twice under one key', () => {
     const machine = leader();
     machine.tick(1000);
     const late = machine.onKept(7, 3000, ttlMs, 3600);
     expect(late).toEqual([
       { kind: 'stand-down', cause: 'deadline' },
-      { kind: 'campaign', lease: 7 },
+      { kind: 'revoke', lease: 7 },
+      { kind: 'grant', leaseMs: 4000 },
     ]);
     expect(machine.isActive(3600)).toBe(false);
-    expect(machine.onCampaign(7, { kind: 'won', fencing: 41 }, 3700)).toEqual([{ kind: 'activate', fencing: 41 }]);
+    expect(kinds(machine.onGranted(8, 3600, ttlMs, 3610))).toEqual(['campaign']);
+    expect(machine.onCampaign(8, { kind: 'won', fencing: 52 }, 3700)).toEqual([{ kind: 'activate', fencing: 52 }]);
   });
 
   test('that wins too late does not begin to act', () => {
@@ -91,9 +93,14 @@ describe('an info among several', () => {
 
   test('that is fenced stands down at once', () => {
     const machine = leader();
-    expect(machine.onFenced(20)).toEqual([{ kind: 'stand-down', cause: 'fenced' }]);
+    expect(machine.onFenced(20)).toEqual([
+      { kind: 'stand-down', cause: 'fenced' },
+      { kind: 'revoke', lease: 7 },
+      { kind: 'grant', leaseMs: 4000 },
+    ]);
     expect(machine.isActive(20)).toBe(false);
-    expect(machine.tick(120)).toEqual([{ kind: 'campaign', lease: 7 }]);
+    expect(machine.onGranted(8, 20, ttlMs, 30)).toEqual([]);
+    expect(machine.tick(120)).toEqual([{ kind: 'campaign', lease: 8 }]);
   });
 
   test('that leaves gives its lease back, and one that it is granted afterwards too', () => {
@@ -273,6 +280,8 @@ test('of several infos at most one acts at a time, each new one with a higher nu
         highest = fencing;
       }
       expect(world.machines.some((machine) => machine.isActive(stormMs + 12_000))).toBe(true);
+      const terms = world.fencings.flat();
+      expect(new Set(terms).size).toBe(terms.length);
     }),
     { numRuns: 100 },
   );

@@ -4,13 +4,16 @@
  * Guarantees: `isActive` is true only while no other process can be active. The leader key lives as long as the lease
  * of who made it, the lease lives at least `ttlMs` from when its grant or its last keep-alive was *sent*, and this
  * machine stops acting `marginMs` before that, by its own monotonic clock, whatever etcd says later. The fencing number
- * is the revision at which the leader key was created: it rises with each leader. Every change compares it in etcd,
- * so a process whose clock stood still (a suspended machine) can still not write.
+ * is the revision at which the leader key was created: it rises with each term, those of one process included. Every
+ * change compares it in etcd, so a process whose clock stood still (a suspended machine) can still not write, and what
+ * was left under way when a term ended can not come true in a later one.
  *
  * Assumes: the shell carries out the effects in their order, answers each `grant`, `keep-alive` and `campaign`
  * exactly once, calls `tick` several times within the margin, and feeds one clock that does not go back.
  *
- * The failure that shaped it: a client library that counts a lease's life from the *answer*, or looks at it only every
+ * The failures that shaped it: an info stood down because etcd was slow, won its own key again, and a change of its
+ * first term, which had waited inside etcd, was carried out in the second one behind its back: the number was the same.
+ * And a client library that counts a lease's life from the *answer*, or looks at it only every
  * now and then, believes in a lease after etcd has given the key to somebody else.
  */
 
@@ -105,9 +108,11 @@ export class InfoLeadership {
     if (this.#left || this.#held?.lease !== lease) return [];
     // An answer that comes too late revives the lease, but not what was done in its name.
     const effects = [...this.#expire(nowMs)];
+    // With its term its lease ended.
+    if (this.#held === undefined) return [...effects, ...this.tick(nowMs)];
     if (ttlMs === 0) {
-      effects.push(...this.#standDown('lease-lost'));
       this.#held = undefined;
+      effects.push(...this.#standDown('lease-lost'));
       this.#nextLeaseMs = nowMs;
     } else {
       this.#held.untilMs = Math.max(this.#held.untilMs, sentMs + ttlMs - this.#options.marginMs);
@@ -164,10 +169,15 @@ export class InfoLeadership {
     return this.#held !== undefined && nowMs >= this.#held.untilMs ? this.#standDown('deadline') : [];
   }
 
+  /** The leader key goes with the lease: the next term has another one, with a higher number. */
   #standDown(cause: StandDownCause): readonly LeadershipEffect[] {
     if (this.#leading === undefined) return [];
     this.#leading = undefined;
-    return [{ kind: 'stand-down', cause }];
+    const held = this.#held;
+    this.#held = undefined;
+    this.#nextLeaseMs = Number.NEGATIVE_INFINITY;
+    const standDown: LeadershipEffect = { kind: 'stand-down', cause };
+    return held === undefined ? [standDown] : [standDown, { kind: 'revoke', lease: held.lease }];
   }
 
   #askForLease(nowMs: number): readonly LeadershipEffect[] {

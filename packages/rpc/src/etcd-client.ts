@@ -188,8 +188,9 @@ export class EtcdClient {
     if (this.#closed || this.#connection !== connection) return;
     this.#next += 1;
     this.#connection = this.#dial();
-    // What else waits there waits in vain. etcd also ends idle connections that we keep checking.
-    connection.close(reason);
+    // What else waits there waits in vain, and what became of it nobody knows, whatever ended this one call. etcd also
+    // ends idle connections that we keep checking.
+    connection.close(new EdisError('unreachable', reason.message, { cause: reason }));
   }
 
   #dial(): GrpcConnection {
@@ -198,9 +199,12 @@ export class EtcdClient {
   }
 }
 
-/** The endpoint, or its cluster, was not there to answer; every other error is an answer. */
+/**
+ * The endpoint, or its cluster, was not there to answer, or says of itself that it failed, as when a proposal is dropped
+ * because its leader hands over. Every other error is a refusal.
+ */
 function isLost({ code }: EdisError): boolean {
-  return code === 'unreachable' || code === 'deadline' || code === 'closed';
+  return code === 'unreachable' || code === 'deadline' || code === 'closed' || code === 'internal';
 }
 
 function compareOf(comparison: EtcdComparison): CompareInput {
