@@ -57,7 +57,7 @@ const retryLimits = { baseMs: 15, maxMs: 1000 } as const;
 const roomCheckMs = 5;
 
 /**
- * Keeps the own store level with the primary's log, for as long as the node lives.
+ * Keeps the own store level with the primary's log, for as long as the node lives and its store is in service.
  *
  * Guarantees: after any interruption it goes on from its last entry; when the log no longer reaches back or disagrees,
  * it takes a snapshot and then follows. Its memory is bounded: without room in the overlay it stops reading, and the
@@ -88,6 +88,8 @@ export class Following {
       onBeacon: (beacon, primary) => parts.onBeacon(beacon, primary, this.#connection?.isFollowing === true),
       onSilent: () => this.#connection?.lost('the primary sends no beacons'),
     });
+    // What a store that is out of service has, only the next start of the process can tell.
+    parts.store.onFailed(() => this.close());
   }
 
   /** Follows there from now on. */

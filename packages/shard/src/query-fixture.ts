@@ -12,6 +12,7 @@ import { realTimers } from '@edis/process';
 import type { ExpiringRecord, IndexEntry, IndexRange, StoredKeyspace, ViewReader, ViewRecord } from '@edis/store';
 import { Ownership } from './ownership.ts';
 import type { QueryStore } from './query-gate.ts';
+import type { QueryServiceParts } from './query-service.ts';
 import { QueryService } from './query-service.ts';
 
 /** A query service over records in an array, for tests. */
@@ -142,6 +143,7 @@ export class FakeStore implements QueryStore {
   pageItems = 3;
   viewPosition = 7;
   visiblePosition = 7;
+  lastEntry: Position = { epoch: 2, position: 9 };
   /** How far the view that opens is ahead of what the store says. */
   viewAhead = 0;
   viewsOpen = 0;
@@ -166,11 +168,15 @@ export class FakeStore implements QueryStore {
     return [{ keyspace: 1, recordCount: this.records.length, recordBytes: 0 }];
   }
 
+  epochAt(): number {
+    return this.lastEntry.epoch;
+  }
+
   async openView(position: number): Promise<ViewReader> {
     this.opened.push(position);
     await this.onOpen();
     this.viewsOpen += 1;
-    return new FakeView(this, { epoch: 2, position: this.viewPosition + this.viewAhead });
+    return new FakeView(this, { epoch: 2, position: Math.max(position, this.viewPosition) + this.viewAhead });
   }
 }
 
@@ -187,8 +193,16 @@ export interface QueryFixture {
   readonly damages: EdisError[];
 }
 
-/** @param keyspace a second one beside `default`; both have the settings of the tests */
-export function makeQueryService(store: QueryStore, sessionWaitMs = 5000, keyspace = 7): QueryFixture {
+/**
+ * @param keyspace a second one beside `default`; both have the settings of the tests
+ * @param parts in the place of what they would be
+ */
+export function makeQueryService(
+  store: QueryStore,
+  sessionWaitMs = 5000,
+  keyspace = 7,
+  parts: Partial<QueryServiceParts> = {},
+): QueryFixture {
   const ownership = new Ownership();
   ownership.onTopology(topologyOf(keyspace));
   ownership.onShard('s1');
@@ -206,6 +220,7 @@ export function makeQueryService(store: QueryStore, sessionWaitMs = 5000, keyspa
     monotonicMs: () => performance.now(),
     onAnswered: () => {},
     onDamaged: (error) => damages.push(error),
+    ...parts,
   });
   return { service, role, damages };
 }

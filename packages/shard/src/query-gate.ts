@@ -1,12 +1,14 @@
-import type { KeyspaceSettings, QueryHead, QueryRefusal, ReaderState, Timers } from '@edis/core';
-import { comparePositions, decideRead, defaultKeyspaceId, unreachable } from '@edis/core';
+import type { KeyspaceSettings, QueryHead, QueryRefusal, ReadDecision, Timers } from '@edis/core';
+import { decideRead, defaultKeyspaceId, unreachable } from '@edis/core';
 import type { Store, ViewReader } from '@edis/store';
 import type { Ownership } from './ownership.ts';
 import type { QueryWork } from './query-work.ts';
+import type { ReadMomentStore } from './read-moment.ts';
+import { ReadMoment } from './read-moment.ts';
 import type { ReadingRole } from './reader.ts';
 
 /** What the gate needs of a store. */
-export type QueryStore = Pick<Store, 'keyspaces' | 'keyspaceStats' | 'openView' | 'viewPosition' | 'visiblePosition'>;
+export type QueryStore = ReadMomentStore & Pick<Store, 'keyspaces' | 'keyspaceStats' | 'openView' | 'viewPosition'>;
 
 export interface QueryGateParts {
   readonly store: QueryStore;
@@ -32,7 +34,8 @@ export interface OpenedView {
 }
 
 interface Waiter {
-  readonly head: QueryHead;
+  /** There is something else to decide than when it began to wait. */
+  isDue(): boolean;
   wake(): void;
 }
 
@@ -43,13 +46,18 @@ interface Waiter {
  * entry in memory, a query waits until the view has passed it. So an active primary answers `strong` and `bounded` from
  * a view that has everything which was in the log when the query came, and `session` from one that has what the token
  * names; every other answer has at least what was visible.
+ *
+ * A query that waits as at an acting primary is woken and decided anew when the member is none any more: what it waits
+ * for may never come. A view that has opened is handed on only if the member may still answer from it.
  */
 export class QueryGate {
   readonly #parts: QueryGateParts;
+  readonly #moment: ReadMoment;
   readonly #waiters = new Set<Waiter>();
 
   constructor(parts: QueryGateParts) {
     this.#parts = parts;
+    this.#moment = new ReadMoment(parts.store, parts.role);
   }
 
   /** What speaks against the query as such, whatever the member's state; else the keyspace that it means. */
@@ -69,68 +77,104 @@ export class QueryGate {
 
   /** Waits until the member may answer, for no longer than the session wait; undefined: it may. */
   async pass(head: QueryHead, work: QueryWork): Promise<QueryRefusal | undefined> {
-    const state = this.#parts.role.state();
-    if (this.#decide(head, state) === 'wait' && this.#parts.sessionWaitMs > 0) await this.#applied(head, work);
-    return this.#refusal(head, this.#parts.role.state());
+    if (this.#decide(head) === 'wait' && this.#parts.sessionWaitMs > 0) await this.#applied(head, work);
+    const decision = this.#decide(head);
+    return decision === 'serve' ? undefined : this.#refusal(decision);
   }
 
   /**
-   * Opens the view that the query may see. Decides anew: the member may have changed while the query waited for a slot.
+   * Opens the view that the query may see. Decides anew: the member may have changed while the query waited for a slot,
+   * and may do so while it waits for the view.
    */
   async open(head: QueryHead, work: QueryWork): Promise<OpenedView | QueryRefusal> {
-    const { store, role } = this.#parts;
-    const state = role.state();
-    const refusal = this.#refusal(head, state);
-    if (refusal !== undefined) return refusal;
-    const { stalenessMs } = state;
-    const opening = store.openView(this.#positionFor(head, state));
-    const view = await work.race(opening, (late) => void late.close());
-    return { kind: 'view', view, stalenessMs };
+    for (;;) {
+      const decision = this.#decide(head);
+      if (decision !== 'serve') return this.#refusal(decision);
+      // All that the moment says is taken now: it is over with the first wait.
+      const { active, stalenessMs } = this.#moment;
+      const position = this.#positionFor(head);
+      // What is visible the view comes to, whatever the member is; what is not, another primary may lack.
+      const asPrimary = active && head.consistency !== 'eventual';
+      const view = await this.#view(head, position, asPrimary, work);
+      const isStillTrue = !asPrimary || this.#leadsFor(head);
+      // The log may have been cut below the position meanwhile.
+      if (view !== undefined && isStillTrue && view.position.position >= position)
+        return { kind: 'view', view, stalenessMs };
+      await view?.close();
+      await work.nextTurn();
+    }
   }
 
   /** What the reads show moved on, or the role changed: waiting queries are decided again. */
   onApplied(): void {
-    if (this.#waiters.size === 0) return;
-    const state = this.#parts.role.state();
-    for (const waiter of this.#waiters) if (this.#decide(waiter.head, state) !== 'wait') waiter.wake();
+    for (const waiter of this.#waiters) if (waiter.isDue()) waiter.wake();
   }
 
-  #positionFor(head: QueryHead, state: ReaderState): number {
+  /** In the moment in which it was decided to serve the query. */
+  #positionFor({ consistency, after }: QueryHead): number {
     const { visiblePosition } = this.#parts.store;
-    const { applied, active } = state;
-    switch (head.consistency) {
+    if (!this.#moment.active) return visiblePosition;
+    const { position } = this.#moment.applied;
+    switch (consistency) {
       case 'eventual':
         return visiblePosition;
       case 'session':
         // A token of an older epoch may name positions that this log never had.
-        if (head.after === undefined || comparePositions(applied, head.after) < 0) return visiblePosition;
-        return Math.max(visiblePosition, Math.min(head.after.position, applied.position));
+        return Math.max(visiblePosition, Math.min(after?.position ?? 0, position));
       case 'bounded':
       case 'strong':
-        return active ? Math.max(visiblePosition, applied.position) : visiblePosition;
+        return position;
       default:
-        return unreachable(head.consistency);
+        return unreachable(consistency);
     }
   }
 
-  #decide(head: QueryHead, state: ReaderState): ReturnType<typeof decideRead> {
+  /** One look at the member: what the moment says is what was decided by. */
+  #decide(head: QueryHead): ReadDecision {
+    const moment = this.#moment.look();
     // The client knows of a newer epoch: whoever is primary there, this node does not know yet.
     if (head.consistency === 'strong' && head.epoch > this.#parts.epoch()) return 'not-primary';
-    return decideRead(state, head);
+    return decideRead(moment, head);
   }
 
-  #refusal(head: QueryHead, state: ReaderState): QueryRefusal | undefined {
-    const decision = this.#decide(head, state);
+  /** In the moment in which that was decided. */
+  #refusal(decision: Exclude<ReadDecision, 'serve'>): QueryRefusal {
+    const { applied, stalenessMs } = this.#moment;
     switch (decision) {
-      case 'serve':
-        return undefined;
       case 'wait':
       case 'too-stale':
-        return { kind: 'too-stale', applied: state.applied, stalenessMs: state.stalenessMs };
+        return { kind: 'too-stale', applied, stalenessMs };
       case 'not-primary':
-        return { kind: 'not-primary', epoch: Math.max(state.applied.epoch, this.#parts.epoch()) };
+        return { kind: 'not-primary', epoch: Math.max(applied.epoch, this.#parts.epoch()) };
       default:
         return unreachable(decision);
+    }
+  }
+
+  /** It may answer the query as an acting primary. */
+  #leadsFor(head: QueryHead): boolean {
+    return this.#decide(head) === 'serve' && this.#moment.active;
+  }
+
+  /** Undefined: it is to be decided anew, the view or not. Shows that position, or less if the log was cut below it. */
+  async #view(head: QueryHead, position: number, asPrimary: boolean, work: QueryWork): Promise<ViewReader | undefined> {
+    const opening = this.#parts.store.openView(position);
+    if (!asPrimary) return work.race(opening, (late) => void late.close());
+    let wake: () => void = () => {};
+    const opened = new Promise<ViewReader | undefined>((resolve, reject) => {
+      let isWoken = false;
+      wake = () => {
+        isWoken = true;
+        resolve(undefined);
+      };
+      opening.then((view) => (isWoken ? void view.close() : resolve(view)), reject);
+    });
+    const waiter: Waiter = { isDue: () => !this.#leadsFor(head), wake };
+    this.#waiters.add(waiter);
+    try {
+      return await work.race(opened, (late) => void late?.close());
+    } finally {
+      this.#waiters.delete(waiter);
     }
   }
 
@@ -139,7 +183,7 @@ export class QueryGate {
     const woken = new Promise<void>((resolve) => {
       wake = resolve;
     });
-    const waiter: Waiter = { head, wake };
+    const waiter: Waiter = { isDue: () => this.#decide(head) !== 'wait', wake };
     const { timers, sessionWaitMs } = this.#parts;
     const cancel = timers.after(sessionWaitMs, wake);
     this.#waiters.add(waiter);

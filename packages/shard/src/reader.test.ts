@@ -6,6 +6,7 @@ import { entryOf, FakeWorld, putOf } from '@edis/store/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { maxWaitingResults } from './acknowledgements.ts';
 import { Counters } from './counters.ts';
+import { GroupBed } from './group-fixture.ts';
 import { del, get, PrimaryBed, put, RecordingSink, turns } from './primary-fixture.ts';
 import type { ReaderParts } from './reader.ts';
 import { Reader } from './reader.ts';
@@ -134,6 +135,59 @@ describe('at the primary', () => {
     bed.gate.open();
     await turns();
     expect(answer(reader, get('a'))).toMatchObject({ kind: 'found' });
+  });
+
+  /** Behind a quorum write that hangs, `a` was written anew and acknowledged: what is visible is older. */
+  async function openBehindQuorum(): Promise<GroupBed> {
+    const group = await GroupBed.open({ others: ['f1', 'f2'] });
+    closers.push(() => group.close());
+    const bed = group.primary;
+    await bed.settle(put('a', 'old'));
+    bed.write(put('slow', '1', { ack: 'quorum' }));
+    await turns();
+    expect(await bed.settle(put('a', 'new', { ack: 'disk' }))).toMatchObject({ kind: 'put' });
+    expect(bed.store.visiblePosition).toBeLessThan(group.last - 1);
+    return group;
+  }
+
+  /** The primary says in turn whether it may act, and always the same afterwards. Returns how often it was asked. */
+  function sayActive(group: GroupBed, looks: readonly boolean[]): () => number {
+    const asked = vi.spyOn(group.primary.side, 'active', 'get');
+    for (const look of looks) asked.mockReturnValueOnce(look);
+    return () => asked.mock.calls.length;
+  }
+
+  // The lease ends between two looks at the clocks, or a wall clock that is set back brings it back.
+  test.each([
+    ['strong', [true, false, false, false], { kind: 'found', value: 'new' }],
+    ['bounded', [true, false, false, false], { kind: 'found', value: 'new' }],
+    ['session', [true, false, false, false], { kind: 'found', value: 'new' }],
+    ['eventual', [true, false, false, false], { kind: 'found', value: 'new' }],
+    ['strong', [false, true, true, true], { kind: 'not-primary' }],
+    ['bounded', [false, true, true, true], { kind: 'not-primary' }],
+    ['session', [false, true, true, true], { kind: 'too-stale', applied: { position: 2 } }],
+    ['eventual', [false, true, true, true], { kind: 'found', value: 'old', position: 2 }],
+  ] as const)('a %s read goes by one look at whether it may act, of %j', async (consistency, looks, expected) => {
+    const group = await openBehindQuorum();
+    const { store, side } = group.primary;
+    const reader = readerOf({ store, role: side, sessionWaitMs: 0 });
+    const after = { epoch: side.epoch, position: group.last };
+    const askedCount = sayActive(group, looks);
+    expect(answer(reader, get('a', { consistency, after }))).toMatchObject(expected);
+    expect(askedCount()).toBe(1);
+  });
+
+  test('session reads that waited are all answered by one look', async () => {
+    const group = await openBehindQuorum();
+    const { store, side } = group.primary;
+    const reader = readerOf({ store, role: side });
+    const read = get('a', { consistency: 'session', after: { epoch: side.epoch, position: group.last } });
+    const askedCount = sayActive(group, [false, false, true, false, false, false]);
+    const sinks = [ask(reader, read), ask(reader, read)];
+    expect(sinks.flatMap((sink) => sink.sent)).toEqual([]);
+    reader.onApplied();
+    expect(sinks.map((sink) => sink.of(0))).toMatchObject([{ value: 'new' }, { value: 'new' }]);
+    expect(askedCount()).toBe(3);
   });
 
   test('a primary that may not act yet answers eventual reads alone', async () => {

@@ -1,7 +1,8 @@
-import type { GetOperation, Outcome, ReaderState, Timers } from '@edis/core';
+import type { GetOperation, Outcome, ReadDecision, ReaderState, Timers } from '@edis/core';
 import { decideRead, defaultKeyspaceId, EdisError, isExpired, unreachable } from '@edis/core';
 import type { Lookup, Store, StoredRecord } from '@edis/store';
 import type { Counters } from './counters.ts';
+import { ReadMoment } from './read-moment.ts';
 import type { ResultSink } from './result-sink.ts';
 
 /** What the role of the member says about reads. */
@@ -47,38 +48,23 @@ export interface ReaderParts {
  * Guarantees: a replica shows nothing above `visible`; the primary shows the newest write of a key, but lets nobody
  * know of one that a crash could still take away (the answer waits for the sync); a session read never shows a state
  * before its token; a record whose deadline has passed is not shown. A read that waits does so for at most
- * `sessionWaitMs`.
+ * `sessionWaitMs`. What a read is, and what it shows, goes by one look at whether the primary may act.
  */
 export class Reader {
   readonly #parts: ReaderParts;
+  readonly #moment: ReadMoment;
   #waiting: WaitingRead[] = [];
   #stopSweep: (() => void) | undefined;
   #closed = false;
 
   constructor(parts: ReaderParts) {
     this.#parts = parts;
+    this.#moment = new ReadMoment(parts.store, parts.role);
   }
 
   /** Delivers the answer to the sink now or later. */
   read(operation: GetOperation, sink: ResultSink): void {
-    const state = this.#parts.role.state();
-    const decision = decideRead(state, operation);
-    switch (decision) {
-      case 'serve':
-        this.#serve(operation, sink, state);
-        return;
-      case 'wait':
-        this.#wait(operation, sink, state);
-        return;
-      case 'too-stale':
-        sink.deliver(operation.request, tooStale(state));
-        return;
-      case 'not-primary':
-        sink.deliver(operation.request, { kind: 'not-primary', epoch: state.applied.epoch });
-        return;
-      default:
-        unreachable(decision);
-    }
+    this.#answer(decideRead(this.#moment.look(), operation), operation, sink);
   }
 
   /** What the reads show moved on, or the role changed: waiting reads are decided again. */
@@ -86,12 +72,14 @@ export class Reader {
     if (this.#waiting.length === 0) return;
     const waiting = this.#waiting;
     this.#waiting = [];
-    const state = this.#parts.role.state();
+    // One look for all of them: nothing else runs meanwhile, and what it shows was so when they were asked about.
+    const moment = this.#moment.look();
     const flush = new Set<ResultSink>();
     for (const read of waiting) {
-      if (decideRead(state, read.operation) === 'wait') this.#waiting.push(read);
+      const decision = decideRead(moment, read.operation);
+      if (decision === 'wait') this.#waiting.push(read);
       else {
-        this.read(read.operation, read.sink);
+        this.#answer(decision, read.operation, read.sink);
         flush.add(read.sink);
       }
     }
@@ -104,9 +92,29 @@ export class Reader {
     this.#expire(Number.POSITIVE_INFINITY);
   }
 
-  #serve(operation: GetOperation, sink: ResultSink, state: ReaderState): void {
+  /** In the moment in which that was decided. */
+  #answer(decision: ReadDecision, operation: GetOperation, sink: ResultSink): void {
+    switch (decision) {
+      case 'serve':
+        this.#serve(operation, sink);
+        return;
+      case 'wait':
+        this.#wait(operation, sink);
+        return;
+      case 'too-stale':
+        sink.deliver(operation.request, tooStale(this.#moment));
+        return;
+      case 'not-primary':
+        sink.deliver(operation.request, { kind: 'not-primary', epoch: this.#moment.applied.epoch });
+        return;
+      default:
+        unreachable(decision);
+    }
+  }
+
+  #serve(operation: GetOperation, sink: ResultSink): void {
     const { store, role, counters } = this.#parts;
-    const newest = state.role === 'primary' && state.active;
+    const newest = this.#moment.active;
     let lookup: Lookup;
     try {
       lookup = store.lookup(
@@ -121,7 +129,7 @@ export class Reader {
       return;
     }
     counters.reads += 1;
-    const seen = newest ? Math.max(lookup.position, store.visiblePosition) : state.applied.position;
+    const seen = Math.max(lookup.position, store.visiblePosition);
     const outcome = outcomeOf(operation, this.#visible(lookup), seen);
     if (newest && lookup.position > 0 && !role.isReached(lookup.position)) {
       if (!role.deliverWhenReached(lookup.position, sink, operation.request, outcome)) {
@@ -138,10 +146,10 @@ export class Reader {
     return isExpired(record.expiresAtMs, this.#parts.wallMs()) ? undefined : record;
   }
 
-  #wait(operation: GetOperation, sink: ResultSink, state: ReaderState): void {
+  #wait(operation: GetOperation, sink: ResultSink): void {
     const { sessionWaitMs, timers, monotonicMs } = this.#parts;
     if (sessionWaitMs === 0 || this.#closed || this.#waiting.length >= maxWaitingReads) {
-      sink.deliver(operation.request, tooStale(state));
+      sink.deliver(operation.request, tooStale(this.#moment));
       return;
     }
     this.#waiting.push({ operation, sink, deadlineMs: monotonicMs() + sessionWaitMs });
@@ -150,12 +158,12 @@ export class Reader {
 
   #expire(nowMs: number): void {
     const flush = new Set<ResultSink>();
-    const state = this.#parts.role.state();
+    const moment = this.#moment.look();
     const waiting = this.#waiting;
     this.#waiting = waiting.filter((read) => read.deadlineMs > nowMs);
     for (const read of waiting) {
       if (read.deadlineMs > nowMs) continue;
-      read.sink.deliver(read.operation.request, tooStale(state));
+      read.sink.deliver(read.operation.request, tooStale(moment));
       flush.add(read.sink);
     }
     for (const sink of flush) sink.flush();

@@ -3,7 +3,7 @@ import { realTimers } from '@edis/process';
 import type { MessageStream, ReplicationHandlers } from '@edis/rpc';
 import { grpcNetwork, RpcChannel, RpcServer } from '@edis/rpc';
 import type { Store, StoreOptions } from '@edis/store';
-import { FakeWorld } from '@edis/store/testing';
+import { entryOf, FakeWorld, putOf } from '@edis/store/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { PrimaryBedOptions } from './primary-fixture.ts';
 import { PrimaryBed, put, silent, turns } from './primary-fixture.ts';
@@ -341,6 +341,66 @@ describe('a follower', () => {
     await replica.expectEqual(bed);
     expect(await disk.list('data/receipts')).toHaveLength(receipts.length);
   });
+
+  // The schedule: the primary answers the stream, loses the end of its log with its power, and leads again by the time
+  // that it is asked for the snapshot.
+  test.each([
+    ['diverged', 1, 0],
+    ['diverged', 1, 5],
+    ['log-too-short', 0, 5],
+  ] as const)(
+    'takes no snapshot on the word of a log that is gone: %s, it lacked %i, and has %i writes since',
+    async (cause, lacked, written) => {
+      const { bed, replica } = await diverge(true);
+      // Two writes more that are nobody else's, in its view.
+      for (const key of ['own', 'view']) {
+        const { lastEntry, lastTimestamp } = replica.store;
+        const own = { epoch: 1, timestamp: lastTimestamp + 1 };
+        replica.store.append(entryOf(lastEntry.position + 1, [putOf(key, '1')], own));
+      }
+      const last = replica.store.lastEntry.position;
+      replica.store.setVisible(last);
+      await replica.store.flush();
+      await fill(bed, written);
+      await bed.store.flush();
+      const shared = (bed.store.epochs.at(-1)?.firstPosition ?? 0) - 1;
+      const was = last - lacked;
+      let follows = 0;
+      let snapshots = 0;
+      const { side } = bed;
+      const { address } = await serve({
+        follow: (stream) => {
+          follows += 1;
+          if (follows > 1) return side.follow(stream);
+          stream.listen({ onMessage: () => {}, onClose: () => {} });
+          const epochs = [
+            { epoch: 1, firstPosition: 1 },
+            { epoch: 2, firstPosition: was + 1 },
+          ];
+          const message = { kind: 'snapshot-needed', cause, lastPosition: was + 1, epochs } as const;
+          stream.send({ message, epoch: 2, visiblePosition: 0, syncPosition: 0 });
+          stream.end();
+        },
+        snapshot: (stream) => {
+          snapshots += 1;
+          side.snapshot(stream);
+        },
+        beacon: (stream) => side.beacon(stream),
+      });
+      replica.follow(address, 2);
+      await replica.expectEqual(bed);
+      const { disk } = replica.world;
+      const names = await disk.list('data/receipts');
+      const lines = names.flatMap((name) => disk.bytesOf(`data/receipts/${name}`).toString().trim().split('\n'));
+      expect(lines.map((line) => JSON.parse(line))).toMatchObject(
+        Array.from({ length: last - shared }, (_, index) => ({ position: shared + 1 + index, epoch: 1 })),
+      );
+      expect([names, snapshots, replica.snapshots]).toEqual([[`${shared + 1}-${last}-epoch-1.ndjson`], 2, 1]);
+      await replica.close();
+      const again = await ReplicaBed.open(replica.world);
+      expect(again.store.epochs).toEqual(bed.store.epochs);
+    },
+  );
 
   // The schedule: it led, and has what no quorum has; who leads now ends before its opening entry is safe, and another
   // one that lacks all of that leads in its place. Were it gone from this log by then, it would be in no receipt.

@@ -1,7 +1,7 @@
 import type { SnapshotOpen, SnapshotResponse, Timers } from '@edis/core';
-import { EdisError } from '@edis/core';
+import { EdisError, EpochTable } from '@edis/core';
 import type { NodeChannel } from '@edis/rpc';
-import type { SnapshotInstall, Store } from '@edis/store';
+import type { SnapshotInstall, SnapshotStart, Store } from '@edis/store';
 
 /** Pages under way at once: enough to keep the sender busy while one is written. */
 const pagesUnderWay = 4;
@@ -24,7 +24,8 @@ export interface SnapshotErrand {
  *
  * Guarantees that the old state serves on until the new one is complete, checked and synced; a snapshot that breaks off
  * leaves nothing behind. What both logs agree on stays, also where the snapshot ends before it: then the own log goes
- * on behind it. A snapshot for which that can not be is not taken.
+ * on behind it. A snapshot for which that can not be is not taken, nor one of a log that has less in common with the
+ * own one than was said: since then the primary may have lost the end of its log with its power, and lead again.
  */
 export async function takeSnapshot({ channel, store, timers, open, agreed, signal }: SnapshotErrand): Promise<void> {
   const responses = new SnapshotStream(channel, timers, open, signal);
@@ -32,11 +33,7 @@ export async function takeSnapshot({ channel, store, timers, open, agreed, signa
   try {
     const first = await responses.next();
     if (first.kind !== 'start') throw new EdisError('protocol', 'the snapshot did not begin with its start');
-    // Entries that this member acknowledged must not vanish because the sender shows less than it has.
-    const { position } = first.position;
-    if (agreed === undefined && position < store.lastEntry.position) {
-      throw new EdisError('unreachable', `the snapshot ends at ${position}, this log at ${store.lastEntry.position}`);
-    }
+    checkStart(first, store, agreed);
     install = await store.beginInstall(first, agreed);
     responses.grant(pagesUnderWay);
     let rowCount = 0;
@@ -56,6 +53,21 @@ export async function takeSnapshot({ channel, store, timers, open, agreed, signa
   } finally {
     responses.close();
     await install?.abort();
+  }
+}
+
+/** EdisError 'unreachable' when something would be gone, without a receipt, that the sender was said to have. */
+function checkStart({ position: { position }, epochs }: SnapshotStart, store: Store, agreed: number | undefined): void {
+  const last = store.lastEntry.position;
+  // Entries that this member acknowledged must not vanish because the sender shows less than it has.
+  if (agreed === undefined && position < last) {
+    throw new EdisError('unreachable', `the snapshot ends at ${position}, this log at ${last}`);
+  }
+  const shared = new EpochTable(store.epochs).agreedPositionWith(last, new EpochTable(epochs), position);
+  const expected = Math.min(agreed ?? last, position);
+  if (shared < expected) {
+    const what = `the snapshot is this log's up to ${shared}, and should be up to ${expected}`;
+    throw new EdisError('unreachable', `${what}: the primary's log is not the one that it was`);
   }
 }
 

@@ -118,7 +118,10 @@ export class Applier {
     }
   }
 
-  /** Resolves when the view has passed a position, which must be visible or become so. */
+  /**
+   * Resolves when the view has passed a position, which must be visible or become so; or, when the log was cut below it
+   * meanwhile, what is visible instead.
+   */
   reach(position: number): Promise<void> {
     if (this.#stopped !== undefined) return Promise.reject(this.#stopped);
     if (position <= this.#state.position) return Promise.resolve();
@@ -147,9 +150,16 @@ export class Applier {
     return this.exclusive(() => this.#syncView());
   }
 
-  /** Runs work while no batch is being written. */
+  /** Runs work while no batch is being written. It may cut the log. */
   exclusive<Result>(work: () => Promise<Result>): Promise<Result> {
-    return this.#turnstile.pass(work);
+    return this.#turnstile.pass(async () => {
+      const last = this.#lastPosition;
+      try {
+        return await work();
+      } finally {
+        if (this.#lastPosition < last) this.#forgetCut();
+      }
+    });
   }
 
   /** Goes on with another view. Within `exclusive`. */
@@ -169,6 +179,22 @@ export class Applier {
     this.#stopped ??= reason;
     for (const waiter of this.#waiters.splice(0)) waiter.settle(this.#stopped);
     await this.#turnstile.pass(async () => {});
+  }
+
+  get #lastPosition(): number {
+    const { overlay } = this.#options;
+    return overlay.entryAt(overlay.entryCount - 1)?.position ?? this.#state.position;
+  }
+
+  /** What was cut may never come again, or be something else: who waits for it gets what is visible without it. */
+  #forgetCut(): void {
+    const last = this.#lastPosition;
+    const visible = this.#options.visible();
+    this.#target = Math.min(this.#target, last);
+    this.#waiters = this.#waiters.map((waiter) =>
+      waiter.position > last ? { position: visible, settle: waiter.settle } : waiter,
+    );
+    this.#settleWaiters();
   }
 
   #isWanted(): boolean {

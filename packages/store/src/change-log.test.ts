@@ -301,6 +301,18 @@ describe('the change log', () => {
     expect(opened.synced).toEqual([]);
   });
 
+  test('a cut that waited for a sync that failed cuts nothing: its own would not tell what was lost', async () => {
+    const disk = new MemoryDisk();
+    const opened = await open(disk);
+    append(opened.log, 3);
+    disk.failSync();
+    opened.log.requestSync();
+    const before = disk.bytesOf('log/0000000000000001.log').length;
+    await expect(opened.log.truncateAfter(1)).rejects.toMatchObject({ code: 'closed' });
+    expect(opened.failed).toMatchObject([{ code: 'disk' }]);
+    expect([opened.log.syncedPosition, disk.bytesOf('log/0000000000000001.log').length]).toEqual([0, before]);
+  });
+
   test('reads entries back from memory and from files, within a bound, at least one', async () => {
     const disk = new MemoryDisk();
     const opened = await open(disk, 0, 300_000);

@@ -257,7 +257,10 @@ export class ChangeLog {
     return { firstPosition: from, bodies, checksums };
   }
 
-  /** Cuts the entries above a position; what remains is synced when it returns. */
+  /**
+   * Cuts the entries above a position; what remains is synced when it returns. Once it has failed, only the next start
+   * can tell where the log ends: nothing may be appended, read or synced any more.
+   */
   truncateAfter(position: number): Promise<void> {
     return this.#cutting(() => this.#truncateAfter(position));
   }
@@ -266,6 +269,8 @@ export class ChangeLog {
     this.#isCutting = true;
     try {
       await this.#sync;
+      // If that sync failed, what it should have covered may be lost, and the cut's own would not tell of it.
+      if (this.#stopped) throw new EdisError('closed', `the log in ${this.#options.directory} is out of service`);
       await work();
     } finally {
       this.#isCutting = false;

@@ -8,6 +8,8 @@ import { pathOf } from './node-disk.ts';
 
 const readBytesMax = 1024 * 1024;
 const suffix = '.ndjson';
+/** Beside the receipts, not among them: whoever looks there finds whole ones only. */
+const newFileName = 'receipt.new';
 const newline = 0x0a;
 
 /** What became of entries that were discarded. Without a write among those in the log there is no file. */
@@ -28,9 +30,17 @@ interface ReceiptPlace {
  * What a member must discard, it first writes down: one file for each cut, one JSON document a line for each write to
  * a record, with its version and operation id, so that a person (or an import) can bring back what matters.
  *
- * Guarantees: a receipt is safe when `write` returns. One that a crash interrupted is written anew under its name. A
- * cut that discards no write (only that an epoch was opened, say) leaves no file. Entries that have left the log, as
- * only an unsafe promotion makes other members discard, are counted and announced.
+ * Guarantees: a receipt is safe when `write` returns, and has its name only when it is whole; from then on it is never
+ * gone for a moment. A cut that discards no write (only that an epoch was opened, say) leaves no file. Entries that
+ * have left the log, as only an unsafe promotion makes other members discard, are counted and announced.
+ *
+ * A cut that broke off behind its receipt is made again after the next start. If the log is still whole, the receipt
+ * gets the same name and takes the other's place with the same content: within an epoch only one primary writes, so
+ * that an entry's position and epoch stand for all before it. If the newest files of the log were gone already, it gets
+ * another name and repeats the first part of what the other has: two receipts tell of the same versions then.
+ *
+ * Assumes that nothing is written any more after a `write` that failed: what a sync that failed has lost, the next one
+ * would not tell of.
  */
 export class Receipts {
   readonly #disk: Disk;
@@ -47,6 +57,8 @@ export class Receipts {
   /** Counts what the directory has. */
   static async open(disk: Disk, place: ReceiptPlace): Promise<Receipts> {
     const receipts = new Receipts(disk, place);
+    // One that was never finished: all that it has is still in the log.
+    await disk.remove(receipts.#newPath);
     for (const name of await disk.list(place.receiptsPath)) {
       const path = pathOf(place.receiptsPath, name);
       if (name.endsWith(suffix)) receipts.#counts.set(path, await countLines(disk, path));
@@ -66,6 +78,10 @@ export class Receipts {
     return sum;
   }
 
+  get #newPath(): string {
+    return pathOf(this.#place.path, newFileName);
+  }
+
   onWritten(listener: (receipt: Receipt) => void): void {
     this.#listeners.push(listener);
   }
@@ -73,23 +89,28 @@ export class Receipts {
   /** Writes and syncs a receipt of the entries above a position, as far as the log has them. */
   async write(log: ChangeLog, discardedAbove: number, last: Position): Promise<void> {
     if (discardedAbove >= last.position) return;
-    const { receiptsPath } = this.#place;
     const above = Math.min(last.position, Math.max(discardedAbove, log.firstPosition - 1));
     const missingEntries = above - discardedAbove;
-    await this.#disk.makeDirectory(receiptsPath);
-    const path = pathOf(receiptsPath, `${above + 1}-${last.position}-epoch-${last.epoch}${suffix}`);
-    await this.#disk.remove(path);
-    this.#counts.delete(path);
-    const operationCount = await this.#writeFile(path, log, above, last);
-    await this.#disk.syncDirectory(receiptsPath);
-    await this.#disk.syncDirectory(this.#place.path);
-    if (operationCount > 0) this.#counts.set(path, operationCount);
+    const name = `${above + 1}-${last.position}-epoch-${last.epoch}${suffix}`;
+    const path = pathOf(this.#place.receiptsPath, name);
+    const operationCount = await this.#writeNew(log, above, last);
+    if (operationCount > 0) await this.#publish(path, operationCount);
     else if (missingEntries === 0) return;
     for (const listener of this.#listeners) listener({ path, operationCount, missingEntries });
   }
 
-  /** Returns how many writes it has; without any there is no file. */
-  async #writeFile(path: string, log: ChangeLog, above: number, last: Position): Promise<number> {
+  /** The new file is whole and synced: it gets its name, which is safe when this returns. */
+  async #publish(path: string, operationCount: number): Promise<void> {
+    const { receiptsPath, path: storePath } = this.#place;
+    await this.#disk.makeDirectory(receiptsPath);
+    await this.#disk.rename(this.#newPath, path);
+    await this.#disk.syncDirectory(receiptsPath);
+    await this.#disk.syncDirectory(storePath);
+    this.#counts.set(path, operationCount);
+  }
+
+  /** Returns how many writes the new file has; without any there is none. */
+  async #writeNew(log: ChangeLog, above: number, last: Position): Promise<number> {
     let file: DiskFile | undefined;
     let operationCount = 0;
     try {
@@ -104,7 +125,7 @@ export class Receipts {
           const lines = linesOf(decodeEntry(body, fault));
           next += 1;
           if (lines.length === 0) continue;
-          file ??= this.#disk.open(path);
+          file ??= this.#disk.open(this.#newPath);
           file.append([Buffer.from(lines.join(''))]);
           operationCount += lines.length;
         }

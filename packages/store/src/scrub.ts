@@ -1,3 +1,4 @@
+import type { Applier } from './applier.ts';
 import { clientPrefix } from './client-row.ts';
 import { ContentHash } from './content-hash.ts';
 import { damaged } from './damage.ts';
@@ -8,9 +9,6 @@ import { keyspacePrefix } from './keyspace-row.ts';
 import { isRecordRow, recordPrefix } from './record-row.ts';
 import type { StoredKeyspace } from './stored-keyspace.ts';
 import { nextTurn } from './turnstile.ts';
-import type { View } from './view.ts';
-import type { ViewSnapshot } from './view-database.ts';
-import type { ViewState } from './view-state.ts';
 
 /** What a full scan of the records found, and the position that it is of. */
 export interface Scrub {
@@ -27,11 +25,13 @@ const pageBytes = 128 * 1024;
  * too many, or the sums differ from those kept.
  */
 export async function scrubView(
-  view: View,
-  state: ViewState,
-  snapshot: ViewSnapshot,
-  keyspaces: ReadonlyMap<number, StoredKeyspace>,
+  applier: Applier,
+  keyspacesNow: () => ReadonlyMap<number, StoredKeyspace>,
 ): Promise<Scrub> {
+  const { view, state, snapshot, keyspaces } = await applier.exclusive(async () => {
+    const { view, state } = applier;
+    return { view, state, snapshot: view.snapshot(), keyspaces: keyspacesNow() };
+  });
   const derived = new DerivedSum(new DerivedRows(() => keyspaces));
   const hash = new ContentHash();
   let recordCount = 0;

@@ -273,6 +273,22 @@ describe('installing a snapshot', () => {
     await again.close();
   });
 
+  test('that ends before what both logs are said to have is refused when it ends with another entry', async () => {
+    const sender = await new FakeWorld().open();
+    for (let index = 0; index < 4; index++) write(sender, `key-${index}`, 'sender', index < 3 ? 1 : 7);
+    sender.setVisible(4);
+    await sender.flush();
+    const world = new FakeWorld();
+    const target = await makeRelative(world);
+    const snapshot = await sender.openSnapshot();
+    await expect(target.beginInstall(snapshot.start, 7)).rejects.toMatchObject({ code: 'unreachable' });
+    await target.close();
+    const again = await world.open({ segmentBytes: 300 });
+    expect([again.lastEntry, again.viewPosition]).toEqual([{ epoch: 2, position: 9 }, 9]);
+    await snapshot.close();
+    await Promise.all([sender.close(), again.close()]);
+  });
+
   test('reads are answered from the old state until the takeover, and an abort leaves it', async () => {
     const source = await makeSource();
     const world = new FakeWorld();

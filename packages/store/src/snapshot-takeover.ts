@@ -26,6 +26,7 @@ export interface SnapshotTakeoverParts {
   readonly retention: LogRetention;
   /** Throws when the store is out of service. */
   readonly checkUsable: () => void;
+  readonly epochAt: (position: number) => number | undefined;
   /** Of the entries above that position, which are about to be discarded. */
   readonly writeReceipt: (above: number) => Promise<void>;
   /** The log begins anew behind this state. */
@@ -60,13 +61,17 @@ export class SnapshotTakeover {
 
   /** Gives up what came before. */
   async begin(start: SnapshotStart, agreed: number | undefined): Promise<SnapshotInstall> {
-    const { environment, directory, log, retention, checkUsable } = this.#parts;
+    const { environment, directory, log, retention, checkUsable, epochAt } = this.#parts;
     checkUsable();
     await this.abort();
-    const { position } = start.position;
+    const { position, epoch } = start.position;
     const keepLogUpTo = agreed ?? 0;
     if (keepLogUpTo > position && log.firstPosition > position + 1) {
       throw new EdisError('unreachable', `the snapshot ends at ${position}, this log begins at ${log.firstPosition}`);
+    }
+    // Behind the wrong entry it would be a log that no start could read: that is found out before anything is done.
+    if (keepLogUpTo > position && (epochAt(position) ?? 0) !== epoch) {
+      throw new EdisError('unreachable', `the snapshot ends with entry ${epoch}:${position}, which this log has not`);
     }
     const pin = retention.pin(position);
     const onEnded = (): void => {

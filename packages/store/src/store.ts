@@ -89,7 +89,7 @@ export class Store {
     this.#environment = environment;
     this.#settleTimer = new SettleTimer(environment, parts.settings.memorySyncMs);
     this.#cache = new RecordCache(parts.settings.cacheBytes);
-    const onFailed = (error: EdisError): void => this.#fail(error);
+    const onFailed = (error: EdisError): void => void this.#fail(error);
     parts.logEvents.onSynced = () => this.#noteSynced();
     parts.logEvents.onFailed = onFailed;
     this.#applier = new Applier(
@@ -123,7 +123,7 @@ export class Store {
       retentionBytesMax: parts.settings.retentionBytesMax,
       viewSyncedPosition: () => this.#applier.syncedPosition,
       wantViewSync: () => this.#applier.wantSync(),
-      onFailed: (caught) => this.#fail(EdisError.from(caught, 'disk')),
+      onFailed: (caught) => void this.#fail(caught),
     });
     this.#takeover = new SnapshotTakeover({
       ...parts,
@@ -132,7 +132,8 @@ export class Store {
       applier: this.#applier,
       retention: this.#retention,
       checkUsable: () => this.#checkUsable(),
-      writeReceipt: (above) => this.#writeReceipt(above),
+      epochAt: (position) => this.epochAt(position),
+      writeReceipt: (above) => this.receipts.write(parts.log, above, this.lastEntry),
       onReset: (state) => {
         this.#head.restart(state);
         this.#visiblePosition = state.position;
@@ -290,9 +291,7 @@ export class Store {
     try {
       return write();
     } catch (caught) {
-      const error = EdisError.from(caught, 'disk');
-      this.#fail(error);
-      throw error;
+      throw this.#fail(caught);
     }
   }
 
@@ -379,25 +378,28 @@ export class Store {
     return position > this.lastEntry.position ? undefined : this.#head.epochs.epochAt(position);
   }
 
-  /** Cuts the entries above a position, after a receipt of them is safe. Only above the view's position. */
+  /**
+   * Cuts the entries above a position, after a receipt of them is safe. Only above the view's position. When that
+   * fails, the store is out of service, too: the next start finds out where the log ends, and the cut is made again.
+   */
   async truncateAfter(position: number): Promise<void> {
     this.#checkUsable();
     if (position >= this.lastEntry.position) return;
     await this.#applier.exclusive(async () => {
+      this.#checkUsable();
       invariant(position >= this.viewPosition, `the view is at ${this.viewPosition}, above the cut at ${position}`);
-      await this.receipts.write(this.#log, position, this.lastEntry);
-      await this.#log.truncateAfter(position);
+      try {
+        await this.receipts.write(this.#log, position, this.lastEntry);
+        await this.#log.truncateAfter(position);
+      } catch (caught) {
+        throw this.#fail(caught);
+      }
       this.#overlay.truncateAfter(position);
       this.operationIds.forgetAfter(position);
       this.#head.cutAfter(position, this.#applier.state.timestamp);
       this.#keyspaces.truncateAfter(position);
       this.#visiblePosition = Math.min(this.#visiblePosition, position);
     });
-  }
-
-  /** Writes down the entries above a position, as far as the log has them, before a snapshot takes their place. */
-  #writeReceipt(above: number): Promise<void> {
-    return this.receipts.write(this.#log, above, this.lastEntry);
   }
 
   /** Which entries are kept: for followers, as far as retentionBytesMax allows, and for receipts. */
@@ -430,11 +432,7 @@ export class Store {
   /** Recomputes count and hash from all records as of viewPosition. */
   async scrub(): Promise<Scrub> {
     this.#checkUsable();
-    const { view, state, snapshot, known } = await this.#applier.exclusive(async () => {
-      const { view, state } = this.#applier;
-      return { view, state, snapshot: view.snapshot(), known: this.#keyspaces.current };
-    });
-    return scrubView(view, state, snapshot, known);
+    return scrubView(this.#applier, () => this.#keyspaces.current);
   }
 
   /** Syncs the log, folds everything visible, and syncs the view. */
@@ -461,8 +459,10 @@ export class Store {
     this.#applier.nudge();
   }
 
-  #fail(error: EdisError): void {
-    if (this.#failure !== undefined) return;
+  /** Returns why it is out of service. */
+  #fail(caught: unknown): EdisError {
+    if (this.#failure !== undefined) return this.#failure;
+    const error = EdisError.from(caught, 'disk');
     this.#failure = error;
     this.#settleTimer.stop();
     this.#log.stop();
@@ -470,6 +470,7 @@ export class Store {
     // Settles at the end of a running batch; there is nothing to wait for, and it does not reject.
     void this.#applier.stop(error);
     for (const listener of this.#failedListeners) listener(error);
+    return error;
   }
 
   #checkReadable(): void {

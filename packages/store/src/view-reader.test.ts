@@ -53,6 +53,27 @@ describe('a reader of the view', () => {
     await store.close();
   });
 
+  test('that waits for what is then cut off the log shows what is visible without it', async () => {
+    const store = await new FakeWorld().open();
+    for (let position = 1; position <= 3; position += 1) store.append(entryOf(position, [putOf(`k${position}`, '')]));
+    store.setVisible(1);
+    let waiting: ViewReader | undefined;
+    const opening = store.openView(3).then((reader) => {
+      waiting = reader;
+    });
+    const other = store.openView(2);
+    await store.truncateAfter(2);
+    await expect.poll(() => waiting?.position.position, { message: 'the view did not open' }).toBe(1);
+    await opening;
+    await waiting?.close();
+    // What is left may become visible still.
+    store.setVisible(2);
+    const reader = await other;
+    expect(reader.position.position).toBe(2);
+    await reader.close();
+    await store.close();
+  });
+
   test.each([0, 1, 32, 33, 64, 100, 500])(
     'gives %d records in the order in which they were asked for',
     async (count) => {
