@@ -200,8 +200,8 @@ export class EtcdClient {
 }
 
 /**
- * The endpoint, or its cluster, was not there to answer, or says of itself that it failed, as when a proposal is dropped
- * because its leader hands over. Every other error is a refusal.
+ * The endpoint, or its cluster, was not there to answer, or says of itself that it failed, as when a proposal is
+ * dropped because its leader hands over. Every other error is a refusal.
  */
 function isLost({ code }: EdisError): boolean {
   return code === 'unreachable' || code === 'deadline' || code === 'closed' || code === 'internal';

@@ -165,6 +165,23 @@ describe('the change log', () => {
     await expect(open(disk)).rejects.toMatchObject({ code: 'damaged' });
   });
 
+  test('a torn tail is cut though its value holds a frame of a later entry that was synced', async () => {
+    const disk = new MemoryDisk();
+    const other = new MemoryDisk();
+    const opened = await open(other, 0, 1_000_000);
+    append(opened.log, 9);
+    await sync(opened);
+    append(opened.log, 1);
+    const copied = other.bytesOf(other.paths()[0] ?? '').toString('latin1');
+    const { log } = await open(disk, 0, 1_000_000);
+    append(log, 1);
+    log.append(2, encodeEntry(entryOf(2, [putOf('copy', `${copied} and more`)]), frameHeaderBytes));
+    disk.kill();
+    const path = disk.paths()[0] ?? '';
+    await disk.open(path).truncate(disk.bytesOf(path).length - 1);
+    expect((await open(disk)).log.lastPosition).toBe(1);
+  });
+
   test('damage to what the view has folded is an error, even at the end', async () => {
     const disk = new MemoryDisk();
     append((await open(disk, 0, 1_000_000)).log, 3);

@@ -7,6 +7,7 @@ import { damaged } from './damage.ts';
 import { describeSystemError, diskError } from './disk.ts';
 import type { LevelIterator } from './level-view.ts';
 import { closedError, LevelView } from './level-view.ts';
+import { codeOf } from './make-directory.ts';
 import { NodeDisk } from './node-disk.ts';
 import type { ViewBatch, ViewDatabase, ViewStorage } from './view-database.ts';
 
@@ -35,9 +36,11 @@ type Classic = ClassicLevel<Uint8Array, Uint8Array>;
 
 class ClassicBatch implements ViewBatch {
   readonly #path: string;
+  readonly #disk: NodeDisk;
   readonly #batch: ReturnType<Classic['batch']>;
 
-  constructor(level: Classic, path: string) {
+  constructor(level: Classic, path: string, disk: NodeDisk) {
+    this.#disk = disk;
     this.#path = path;
     this.#batch = level.batch();
   }
@@ -50,12 +53,18 @@ class ClassicBatch implements ViewBatch {
     this.#batch.del(key);
   }
 
+  /**
+   * LevelDB makes its newest log file safe, and never the one before it: a batch that was left unsynced there would be
+   * a hole below what a later sync has made safe. So every batch is synced; a fold is large, and has time.
+   */
   async write(sync: boolean): Promise<void> {
     try {
-      await this.#batch.write({ sync });
+      await this.#batch.write({ sync: true });
     } catch (caught) {
       throw viewError(this.#path, caught);
     }
+    // The names of LevelDB's files are safe, too, before the log lets go what they hold.
+    if (sync) await this.#disk.syncDirectory(this.#path);
   }
 
   discard(): Promise<void> {
@@ -100,7 +109,7 @@ export async function openClassic(path: string, options: object = levelOptions):
   }
 }
 
-function openView(level: Classic, path: string): ViewDatabase {
+function openView(level: Classic, path: string, disk: NodeDisk): ViewDatabase {
   const toError = (caught: unknown): EdisError => closedError(caught) ?? viewError(path, caught);
   return new LevelView({
     level,
@@ -114,7 +123,7 @@ function openView(level: Classic, path: string): ViewDatabase {
     toError,
     iterator: (from: Uint8Array, to: Uint8Array, snapshot: AbstractSnapshot): LevelIterator =>
       level.iterator({ gte: from, lt: to, snapshot, highWaterMarkBytes: iteratorPortionBytes }),
-    batch: () => new ClassicBatch(level, path),
+    batch: () => new ClassicBatch(level, path, disk),
   });
 }
 
@@ -122,8 +131,9 @@ export class ClassicViewStorage implements ViewStorage {
   readonly #disk = new NodeDisk();
 
   async open(path: string): Promise<ViewDatabase> {
-    const view = openView(await openClassic(path), path);
-    // The directory is new or was renamed: its name must outlive a power loss from here on.
+    const view = openView(await openClassic(path), path, this.#disk);
+    // The directory is new or was renamed: its name must outlive a power loss from here on, and those in it.
+    await this.#disk.syncDirectory(path);
     await this.#disk.syncDirectory(dirname(path));
     return view;
   }
@@ -131,8 +141,10 @@ export class ClassicViewStorage implements ViewStorage {
   async exists(path: string): Promise<boolean> {
     try {
       return (await readdir(path)).length > 0;
-    } catch {
-      return false;
+    } catch (caught) {
+      // A view that is only unreadable for now is one: passed over, it would take over at a later start.
+      if (codeOf(caught) === 'ENOENT') return false;
+      throw diskError('list', path, caught);
     }
   }
 

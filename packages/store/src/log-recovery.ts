@@ -1,7 +1,7 @@
 import type { EdisError } from '@edis/core';
 import { damaged } from './damage.ts';
 import type { Disk } from './disk.ts';
-import { decodeEntry } from './entry-codec.ts';
+import { decodeEntry, positionOfBody } from './entry-codec.ts';
 import { checksumOf, frameHeaderBytes, maxBodyBytes, readFrameHeader } from './frame.ts';
 import type { EncodedEntry, Entry } from './logged-operation.ts';
 import { pathOf } from './node-disk.ts';
@@ -161,9 +161,10 @@ class RecoveryScan {
   /** Cuts the log before an entry, unless it is known to have been synced. */
   async #cut(index: number, offset: number, position: number, what: string, rest?: Uint8Array): Promise<void> {
     if (position <= this.#viewPosition) throw damaged(`${what}, though it was synced`);
-    let synced = rest === undefined ? 0 : syncedEvidence(rest);
+    let synced = rest === undefined ? 0 : syncedEvidence(rest, position, bodyEndOf(rest));
     for (const later of this.#segments.slice(index + 1)) {
-      if (synced < position) synced = Math.max(synced, syncedEvidence(await later.file.read(0, later.file.size)));
+      if (synced >= position) break;
+      synced = Math.max(synced, syncedEvidence(await later.file.read(0, later.file.size), position, 0));
     }
     if (synced >= position) throw damaged(`${what}, though it was synced`);
     for (const later of this.#segments.splice(index + 1).reverse()) {
@@ -178,11 +179,20 @@ class RecoveryScan {
   }
 }
 
-/** The highest synced position that whole frames anywhere in these bytes tell of. */
-function syncedEvidence(bytes: Uint8Array): number {
+/** Where the body ends that these bytes begin with, if its header is whole: what lies in a body says nothing. */
+function bodyEndOf(bytes: Uint8Array): number {
+  const header = readFrameHeader(bytes, 0);
+  return header === undefined ? 0 : frameHeaderBytes + header.bodyLength;
+}
+
+/**
+ * The highest synced position that whole frames of later entries than `position` tell of, anywhere in these bytes from
+ * there on. (A client's value may hold a copy of frames.)
+ */
+function syncedEvidence(bytes: Uint8Array, position: number, from: number): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let synced = 0;
-  for (let at = 0; at + frameHeaderBytes < bytes.length; at++) {
+  for (let at = from; at + frameHeaderBytes < bytes.length; at++) {
     // Most places are ruled out by these two numbers, before anything is summed up.
     const bodyLength = view.getUint32(at, true);
     if (bodyLength === 0 || bodyLength > maxBodyBytes || bodyLength > bytes.length - at - frameHeaderBytes) continue;
@@ -190,7 +200,8 @@ function syncedEvidence(bytes: Uint8Array): number {
     const header = readFrameHeader(bytes, at);
     if (header === undefined) continue;
     const bodyEnd = at + frameHeaderBytes + header.bodyLength;
-    if (checksumOf(bytes.subarray(at + frameHeaderBytes, bodyEnd)) !== header.bodyChecksum) continue;
+    const body = bytes.subarray(at + frameHeaderBytes, bodyEnd);
+    if (checksumOf(body) !== header.bodyChecksum || (positionOfBody(body) ?? 0) <= position) continue;
     synced = Math.max(synced, header.syncedPosition);
     at = bodyEnd - 1;
   }

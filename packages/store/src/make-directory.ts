@@ -52,6 +52,6 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-function codeOf(caught: unknown): unknown {
+export function codeOf(caught: unknown): unknown {
   return caught instanceof Error && 'code' in caught ? caught.code : undefined;
 }

@@ -4,7 +4,8 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ClassicLevel } from 'classic-level';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { LoggedOperation } from './logged-operation.ts';
 import { deleteOf, entryOf, putOf } from './sample-entries.ts';
 import { Store } from './store.ts';
@@ -62,6 +63,36 @@ describe('on real files', () => {
     expect(await again.scrub()).toEqual(await memory.scrub());
     await again.close();
     await memory.close();
+  });
+
+  // LevelDB never syncs the log file that it has left for a new one.
+  test('every batch of the view is synced: none can be missing below one that is safe', async () => {
+    const syncs: (boolean | undefined)[] = [];
+    const batch = ClassicLevel.prototype.batch;
+    vi.spyOn(ClassicLevel.prototype, 'batch').mockImplementation(function (this: ClassicLevel) {
+      const made = batch.call(this);
+      const write = made.write.bind(made);
+      made.write = (options: { readonly sync?: boolean | undefined } = {}) => {
+        syncs.push(options.sync);
+        return write(options);
+      };
+      return made;
+    });
+    const store = await open();
+    await fill(store);
+    await (await store.openView(store.visiblePosition)).close();
+    await store.close();
+    vi.restoreAllMocks();
+    expect(syncs.length).toBeGreaterThan(2);
+    expect(syncs.every((isSynced) => isSynced === true)).toBe(true);
+  });
+
+  test('a view whose directory can not be read is not taken for none', async () => {
+    const path = join(directory, 'view');
+    const { views } = diskEnvironment();
+    expect(await views.exists(path)).toBe(false);
+    await writeFile(path, '');
+    await expect(views.exists(path)).rejects.toMatchObject({ code: 'disk' });
   });
 
   test('a copy whose log has lost what was synced is set aside, and the directory begins anew', async () => {

@@ -165,3 +165,16 @@ describe('a cut that fails', () => {
     }
   });
 });
+
+test('a cut says what is synced by it, and nobody waits any more for what it took away', async () => {
+  const store = await new FakeWorld().open(settings);
+  const synced: number[] = [];
+  store.onSynced((position) => synced.push(position));
+  for (let position = 1; position <= 3; position++) store.append(entryOf(position, [putOf('k', 'v')]));
+  const cut = store.truncateAfter(2);
+  const flushed = store.flush();
+  await cut;
+  await flushed;
+  expect([store.syncedPosition, synced.at(-1)]).toEqual([2, 2]);
+  await store.close();
+});

@@ -90,8 +90,7 @@ export class Store {
     this.#settleTimer = new SettleTimer(environment, parts.settings.memorySyncMs);
     this.#cache = new RecordCache(parts.settings.cacheBytes);
     const onFailed = (error: EdisError): void => void this.#fail(error);
-    parts.logEvents.onSynced = () => this.#noteSynced();
-    parts.logEvents.onFailed = onFailed;
+    Object.assign(parts.logEvents, { onSynced: () => this.#noteSynced(), onFailed });
     this.#applier = new Applier(
       {
         overlay: parts.overlay,
@@ -399,6 +398,8 @@ export class Store {
       this.#head.cutAfter(position, this.#applier.state.timestamp);
       this.#keyspaces.truncateAfter(position);
       this.#visiblePosition = Math.min(this.#visiblePosition, position);
+      // All that is left is synced; who waits for what was cut waits for nothing more.
+      this.#noteSynced(Number.MAX_SAFE_INTEGER);
     });
   }
 
@@ -452,10 +453,10 @@ export class Store {
     return reached;
   }
 
-  #noteSynced(): void {
+  #noteSynced(settled = 0): void {
     const synced = this.#log.syncedPosition;
     for (const listener of this.#syncedListeners) listener(synced);
-    this.#syncWaiters.settle(synced);
+    this.#syncWaiters.settle(Math.max(synced, settled));
     this.#applier.nudge();
   }
 
