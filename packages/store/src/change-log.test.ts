@@ -134,6 +134,21 @@ describe('the change log', () => {
     }
   });
 
+  test('what a failed sync has dropped is written again by the next process, before it counts as synced', async () => {
+    const disk = new MemoryDisk();
+    const opened = await open(disk);
+    append(opened.log, 3);
+    await sync(opened);
+    append(opened.log, 9);
+    disk.failSync();
+    opened.log.requestSync();
+    await expect.poll(() => opened.failed.length, { interval: 1 }).toBe(1);
+    disk.kill();
+    expect((await open(disk, 2)).log.syncedPosition).toBe(12);
+    disk.crash();
+    expect((await open(disk, 2)).log.lastPosition).toBe(12);
+  });
+
   test('a tail of zeros is cut', async () => {
     const disk = new MemoryDisk();
     append((await open(disk)).log, 3);

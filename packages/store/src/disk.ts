@@ -16,6 +16,11 @@ export interface DiskFile {
   sync(): Promise<void>;
   /** Fewer bytes than asked for at the end of the file. */
   read(offset: number, length: number): Promise<Uint8Array>;
+  /**
+   * Writes once more, over itself, what the file holds from there on; safe after a sync. After a sync that failed a
+   * system may take for written what is only in its memory, and leave it out of every later one.
+   */
+  rewrite(offset: number): Promise<void>;
   /** Cuts the file at a size; safe after a sync. */
   truncate(size: number): Promise<void>;
   close(): Promise<void>;

@@ -10,6 +10,8 @@ export class MemoryContent {
   size = 0;
   /** Beginning of the bytes that outlives a crash. */
   #syncedSize = 0;
+  /** A sync failed: what it was to cover is in memory only, and no later sync makes it safe. */
+  #isDropped = false;
   /** Oldest first: any of them may be what is there after a crash. */
   #uncut: Uncut[] = [];
 
@@ -28,12 +30,23 @@ export class MemoryContent {
     if (size >= this.size) return;
     this.#uncut.push({ bytes: Buffer.from(this.bytes.subarray(0, this.size)), syncedSize: this.#syncedSize });
     this.size = size;
+    if (size <= this.#syncedSize) this.#isDropped = false;
     this.#syncedSize = Math.min(this.#syncedSize, size);
+  }
+
+  /** A sync has failed. */
+  drop(): void {
+    this.#isDropped = this.size > this.#syncedSize;
+  }
+
+  /** What is in memory is written again from there on. */
+  rewrite(offset: number): void {
+    if (offset <= this.#syncedSize) this.#isDropped = false;
   }
 
   synced(size: number): void {
     // A file that was cut below what a sync covers has no more than that to keep.
-    this.#syncedSize = Math.min(size, this.size);
+    this.#syncedSize = Math.min(this.#isDropped ? this.#syncedSize : size, this.size);
     this.#uncut = [];
   }
 

@@ -100,3 +100,28 @@ test('a power loss that does not tear undoes all that no sync covers', async () 
   disk.crash();
   expect([disk.paths(), disk.bytesOf('data/a').toString()]).toEqual([['data/a'], 'safe']);
 });
+
+test('what a failed sync has dropped is made safe by no later sync, unless it is written again', async () => {
+  const disk = new MemoryDisk();
+  const file = disk.open('data/a');
+  await disk.syncDirectory('data');
+  file.append([Buffer.from('safe')]);
+  await file.sync();
+  file.append([Buffer.from(' dropped')]);
+  disk.failSync();
+  await expect(file.sync()).rejects.toMatchObject({ code: 'disk' });
+  await file.sync();
+  const left = (other: MemoryDisk): string => other.bytesOf('data/a').toString();
+  expect(left(disk)).toBe('safe dropped');
+  await file.rewrite(2);
+  await file.sync();
+  disk.crash();
+  expect(left(disk)).toBe('safe dropped');
+  const again = disk.open('data/a');
+  again.append([Buffer.from(' and lost')]);
+  disk.failSync();
+  await expect(again.sync()).rejects.toMatchObject({ code: 'disk' });
+  await again.sync();
+  disk.crash();
+  expect(left(disk)).toBe('safe dropped');
+});

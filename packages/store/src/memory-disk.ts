@@ -18,7 +18,8 @@ export interface MemoryDiskOptions {
  *
  * Guarantees, as a real disk does: bytes and names that were synced outlive `crash`. Of the rest nothing remains, or
  * with `tear` any beginning of a file's bytes, and any of the changes of names and of the cuts. A sync covers what was
- * done before it was called. After a failed sync nothing of what it should have covered is safe.
+ * done before it was called. After a failed sync nothing of what it should have covered is safe, nor is it after a
+ * later one that succeeds, unless it was written again: so does Linux, which takes its pages for clean then.
  */
 export class MemoryDisk implements Disk {
   readonly #options: MemoryDiskOptions;
@@ -160,7 +161,12 @@ export class MemoryDisk implements Disk {
     this.syncCount++;
     await (this.#options.beforeSync?.(path) ?? new Promise<void>((resolve) => setImmediate(resolve)));
     if (generation !== this.#generation) throw new EdisError('disk', `cannot sync ${path}: the power is off`);
-    this.checkSync(path);
+    try {
+      this.checkSync(path);
+    } catch (caught) {
+      content.drop();
+      throw caught;
+    }
     content.synced(size);
   }
 
@@ -201,6 +207,11 @@ class MemoryFile implements DiskFile {
   async read(offset: number, length: number): Promise<Uint8Array> {
     this.#check('read');
     return Uint8Array.prototype.slice.call(this.#content.bytes, offset, Math.min(this.#content.size, offset + length));
+  }
+
+  async rewrite(offset: number): Promise<void> {
+    this.#check('write to');
+    this.#content.rewrite(offset);
   }
 
   async truncate(size: number): Promise<void> {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -48,4 +49,15 @@ test('a file of that name, or above it, is no directory', async () => {
 test('a place that takes no directories is refused, and not tried for ever', async () => {
   const message = expect.stringMatching(/^cannot make the directory \/proc\/nope\/log: ENOENT: .*'\/proc\/nope'$/);
   await expect(new NodeDisk().makeDirectory('/proc/nope/log')).rejects.toMatchObject({ code: 'disk', message });
+});
+
+test('a file that is written again over itself holds what it held, and goes on at its end', async () => {
+  const file = new NodeDisk().open(join(top, 'rewritten'));
+  const bytes = randomBytes(2_500_000);
+  file.append([bytes]);
+  await file.rewrite(1000);
+  file.append([Buffer.from('end')]);
+  await file.sync();
+  expect(Buffer.concat([bytes, Buffer.from('end')]).equals(await file.read(0, file.size))).toBe(true);
+  await file.close();
 });

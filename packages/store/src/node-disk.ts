@@ -1,6 +1,6 @@
 import type { Dirent } from 'node:fs';
 import { closeSync, constants, fdatasync, fstatSync, ftruncate, openSync, read, writeSync, writevSync } from 'node:fs';
-import { readdir, rename, rm, stat } from 'node:fs/promises';
+import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Disk, DiskFile } from './disk.ts';
@@ -14,6 +14,9 @@ import { makeDirectory, syncDirectory } from './make-directory.ts';
 const dataSync = promisify(fdatasync);
 const cut = promisify(ftruncate);
 const readAt = promisify(read);
+
+/** What is rewritten at a time. */
+const rewriteBytes = 1024 * 1024;
 
 /** The kernel takes at most 1024 pieces in one call (IOV_MAX). */
 const maxPiecesPerWrite = 1024;
@@ -85,6 +88,25 @@ class NodeFile implements DiskFile {
       throw diskError('read', this.path, caught);
     }
     return buffer.subarray(0, done);
+  }
+
+  async rewrite(offset: number): Promise<void> {
+    try {
+      // What is opened for appending appends wherever it is told to write.
+      const handle = await open(this.path, 'r+');
+      try {
+        for (let at = offset; at < this.#size; at += rewriteBytes) {
+          const bytes = await this.read(at, rewriteBytes);
+          for (let done = 0; done < bytes.length; ) {
+            done += (await handle.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
+          }
+        }
+      } finally {
+        await handle.close();
+      }
+    } catch (caught) {
+      throw diskError('write to', this.path, caught);
+    }
   }
 
   async truncate(size: number): Promise<void> {

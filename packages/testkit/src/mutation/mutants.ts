@@ -60,6 +60,7 @@ export const mutants: readonly Mutant[] = [
   mutant('granted-lease-forgotten', { rules: groupRules }),
   mutant('retry-carried-out-twice', { freshSeeds: 500 }),
   mutant('suspend-unnoticed', { rules: groupRules }),
+  mutant('dropped-pages-trusted', { rules: ['stores stay'], seeds: [29], freshSeeds: 500 }),
   mutant('suspend-unnoticed-by-replica', { rules: ['bounded'], limit: 0 }),
   mutant('beacon-counted-before-match', { rules: ['bounded'], limit: 0 }),
 ];

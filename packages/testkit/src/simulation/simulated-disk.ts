@@ -314,6 +314,11 @@ class IncarnationFile implements DiskFile {
     return this.#file.read(offset, length);
   }
 
+  async rewrite(offset: number): Promise<void> {
+    await this.#device.wait(false);
+    await this.#file.rewrite(offset);
+  }
+
   async truncate(size: number): Promise<void> {
     await this.#device.wait(false);
     this.#device.check('truncate', this.path);
