@@ -34,7 +34,7 @@ export async function reportError(caught: unknown, output: Output, options: Repo
 
 function advice(error: EdisError, bug: boolean): string {
   if (bug) return ' (a bug of Edis; EDIS_DEBUG=1 shows where)';
-  if (error.outcomeUnknown) return ' (the write may have been carried out: read the key before you repeat it)';
+  if (error.outcomeUnknown) return ' (it may have been carried out: look before you repeat it)';
   if (error.code === 'busy' && error.retryAfterMs !== undefined) return ` (try again in ${error.retryAfterMs} ms)`;
   return '';
 }

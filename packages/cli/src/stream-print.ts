@@ -18,15 +18,18 @@ export async function printStream<Found>(
 ): Promise<number> {
   const { output } = context;
   const lines = output.lines();
+  let isBegun = false;
   try {
     for await (const found of stream) {
+      isBegun = true;
       const full = lines.add(show(found));
       if (full !== undefined) await full;
       if (output.closed) return exitCodes.done;
     }
   } catch (caught) {
-    // What was printed need not be fetched again.
-    throw stream.cursor === undefined ? caught : withAdvice(caught, `go on with --cursor ${stream.cursor}`);
+    // What was printed need not be fetched again; if nothing was, the same command does it.
+    const { cursor } = stream;
+    throw isBegun && cursor !== undefined ? withAdvice(caught, `go on with --cursor ${cursor}`) : caught;
   } finally {
     await lines.end();
   }

@@ -1,5 +1,6 @@
 import { afterEach, expect, it } from 'vitest';
 import { failureOf, openOver, textOf } from './client-fixture.ts';
+import { systemEnvironment } from './environment.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import type { OpenClient } from './open-client.ts';
 import type { BatchWrite } from './options.ts';
@@ -115,6 +116,48 @@ it('a write that the shard refuses as invalid fails its part, with the reason', 
   ]);
   expect(result.parts[0]).toMatchObject({ status: 'failed', error: { code: 'invalid-argument' } });
   expect(await client.exists('other')).toBe(false);
+});
+
+it('a part that is refused when it is repeated may have been done before', async () => {
+  await open();
+  await client.put('text', 'seven');
+  let lost = 1;
+  cluster.node('s1-w').intercept = ({ kind }) =>
+    kind === 'atomic' && lost-- > 0 ? { kind: 'unavailable', message: 'the disk is slow' } : undefined;
+  const { parts } = await client.batch([{ kind: 'increment', key: 'text' }]);
+  expect(parts[0]).toMatchObject({ status: 'unknown', error: { code: 'invalid-argument', outcomeUnknown: true } });
+  expect(parts[0]?.error?.message).not.toContain('nothing of the part was done');
+});
+
+it('a part with a deadline that has passed fails with the code that says so', async () => {
+  await open();
+  cluster.node('s1-w').intercept = (operation) => {
+    const invalid = { kind: 'invalid', cause: 'deadline-passed', message: 'the deadline has passed' } as const;
+    return operation.kind === 'atomic'
+      ? { kind: 'atomic', applied: false, outcomes: [invalid], position: 1 }
+      : undefined;
+  };
+  const { parts } = await client.batch(puts(1));
+  expect(parts[0]).toMatchObject({ status: 'failed', error: { code: 'expired', outcomeUnknown: false } });
+});
+
+it('the deadline passes for all parts or for none: what was begun is told of part by part', async () => {
+  cluster = new FakeCluster({ shards: 2, replicas: 0 });
+  let skippedMs = 0;
+  let skipsMs = 0;
+  const environment = {
+    ...systemEnvironment,
+    nowMs: () => systemEnvironment.nowMs() + skippedMs,
+    endOfTurn: (task: () => void) => {
+      // The first part has been begun.
+      skippedMs += skipsMs;
+      systemEnvironment.endOfTurn(task);
+    },
+  };
+  client = await openOver(cluster, {}, environment);
+  await client.mput(puts(60).map(({ key }) => ({ key, value: 'before' })));
+  skipsMs = 10_000;
+  expect((await client.batch(puts(60))).parts.map(({ status }) => status)).toEqual(['done', 'done']);
 });
 
 it('an empty batch is done', async () => {

@@ -27,7 +27,9 @@ export async function runBatch(
   refuseRepeatedKeys(prepared);
   const groups = await groupByShard(context, prepared, countdown, options);
   for (const group of groups) refuseTooLarge(group);
-  const parts = await Promise.all(groups.map((group) => runPart(context, group, countdown.leftMs(), options)));
+  // Once: from here on parts are under way, and a call that fails as a whole would not say what became of them.
+  const timeoutMs = countdown.leftMs();
+  const parts = await Promise.all(groups.map((group) => runPart(context, group, timeoutMs, options)));
   return { applied: parts.every((part) => part.status === 'done'), parts };
 }
 

@@ -3,7 +3,7 @@ import type { BulkItem } from './bulk-item.ts';
 import type { DeadlineEntry } from './deadline-list.ts';
 import type { CallParts, PendingOperation } from './pending-operation.ts';
 
-/** What all operations of a bulk have in common. */
+/** What all operations of a bulk have in common; the timeout is that of the whole, as messages name it. */
 export type BulkTerms = Pick<CallParts, 'scope' | 'session' | 'timeoutMs'>;
 
 /**
@@ -13,6 +13,8 @@ export type BulkTerms = Pick<CallParts, 'scope' | 'session' | 'timeoutMs'>;
 export class BulkCall {
   readonly items: readonly BulkItem[];
   readonly terms: BulkTerms;
+  /** From its own start on: a bulk of many calls has less for each later one. */
+  readonly timeoutMs: number;
   readonly bytes: number;
   /** Items that go on as operations of their own; not all of them are unfinished. */
   readonly alone = new Map<BulkItem, PendingOperation>();
@@ -29,9 +31,10 @@ export class BulkCall {
   #unfinished: number;
   #resolve: () => void = () => {};
 
-  constructor(items: readonly BulkItem[], terms: BulkTerms) {
+  constructor(items: readonly BulkItem[], terms: BulkTerms, timeoutMs: number) {
     this.items = items;
     this.terms = terms;
+    this.timeoutMs = timeoutMs;
     let bytes = 0;
     for (const item of items) {
       item.call = this;
@@ -43,10 +46,6 @@ export class BulkCall {
       this.#resolve = resolve;
     });
     if (items.length === 0) this.#resolve();
-  }
-
-  get timeoutMs(): number {
-    return this.terms.timeoutMs;
   }
 
   /** One item has its result. */

@@ -90,7 +90,8 @@ export class BulkPut extends BulkItemBase implements PutOperation {
   alone(call: BulkCall): PendingPut {
     const done = (result: PutResult | NotApplied): void => {
       if (!result.applied) {
-        call.fail(new EdisError('protocol', 'a put without a condition was answered with an unmet one'));
+        const message = 'a put without a condition was answered with an unmet one';
+        call.fail(new EdisError('protocol', message, { outcomeUnknown: true }));
         return;
       }
       this.result = result;

@@ -3,13 +3,19 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { runBulk } from './bulk.ts';
 import type { BulkCall } from './bulk-call.ts';
 import { BulkGet } from './bulk-item.ts';
+import { Countdown } from './call-context.ts';
 import { failureOf, openOver, textOf, until } from './client-fixture.ts';
+import { systemEnvironment } from './environment.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { KeyspaceScope } from './keyspace-scope.ts';
 import type { OpenClient } from './open-client.ts';
 
 const terms = { scope: new KeyspaceScope('default'), session: undefined, timeoutMs: 1000 };
 const read = { consistency: 'eventual', maxStalenessMs: 0, token: undefined } as const;
+
+function countdown(environment = systemEnvironment): Countdown {
+  return new Countdown('mget', terms.timeoutMs, environment);
+}
 
 function gets(count: number): BulkGet[] {
   return Array.from({ length: count }, (_, index) => new BulkGet(`k${index}`, read));
@@ -22,7 +28,7 @@ function endAll(call: BulkCall): void {
 describe('of many operations', () => {
   test('only so many are unfinished at once, and what ends makes room for the next', async () => {
     const begun: BulkCall[] = [];
-    const done = runBulk('gets', gets(10_000), terms, (call) => begun.push(call));
+    const done = runBulk('gets', gets(10_000), terms, countdown(), (call) => begun.push(call));
     const unfinished = begun.reduce((sum, call) => sum + call.items.length, 0);
     expect(unfinished).toBeLessThan(5000);
     const [first] = begun;
@@ -37,12 +43,12 @@ describe('of many operations', () => {
     expect(begun.flatMap((call) => call.items.map(({ callerKey }) => callerKey))).toEqual(
       gets(10_000).map(({ callerKey }) => callerKey),
     );
-    await runBulk('gets', [], terms, () => expect.unreachable());
+    await runBulk('gets', [], terms, countdown(), () => expect.unreachable());
   });
 
   test('none are begun after a failure, and the error comes when all that were begun have ended', async () => {
     const begun: BulkCall[] = [];
-    const failure = failureOf(runBulk('puts', gets(10_000), terms, (call) => begun.push(call)));
+    const failure = failureOf(runBulk('puts', gets(10_000), terms, countdown(), (call) => begun.push(call)));
     const [first, second] = begun;
     if (first === undefined || second === undefined) throw new Error('two calls are under way');
     first.fail(new EdisError('deadline', 'too late', { outcomeUnknown: true }));
@@ -54,6 +60,26 @@ describe('of many operations', () => {
     expect(error).toMatchObject({ code: 'deadline', outcomeUnknown: true });
     expect(error.message).toContain(`${first.items.length + second.items.length - 1} of 10000 puts were done`);
   });
+});
+
+test('one deadline holds for all of a bulk, however many there are', async () => {
+  let nowMs = 0;
+  const begun: BulkCall[] = [];
+  const environment = { ...systemEnvironment, nowMs: () => nowMs };
+  const failure = failureOf(runBulk('gets', gets(10_000), terms, countdown(environment), (call) => begun.push(call)));
+  expect(begun.map(({ timeoutMs }) => timeoutMs)).toEqual([1000, 1000]);
+  nowMs = 700.5;
+  for (const call of begun.splice(0, 1)) endAll(call);
+  await until('the next have begun', () => begun.length === 2);
+  expect(begun[1]).toMatchObject({ timeoutMs: 300, terms: { timeoutMs: 1000 } });
+  nowMs = 1000;
+  for (const call of begun) endAll(call);
+  expect(await failure).toMatchObject({
+    code: 'deadline',
+    outcomeUnknown: false,
+    message: '6144 of 10000 gets were done; first error: mget did not come to its end within 1000 ms',
+  });
+  expect(begun).toHaveLength(2);
 });
 
 describe('an operation of a bulk that meets with trouble goes on like one of its own:', () => {
@@ -116,6 +142,12 @@ describe('an operation of a bulk that meets with trouble goes on like one of its
     const first = sent.find(({ firstSentTimestamp }) => firstSentTimestamp === 0);
     const again = sent.find((put) => put.key === first?.key && put.firstSentTimestamp !== 0);
     expect(again?.sequence).toBe(first?.sequence);
+  });
+
+  test('one that is answered as no put can be may have been done', async () => {
+    const { cluster, client } = await open();
+    cluster.node('s2-w').intercept = () => ({ kind: 'condition-failed', version: 1, position: 1 });
+    expect(await failureOf(client.mput(entries))).toMatchObject({ code: 'protocol', outcomeUnknown: true });
   });
 
   test('those that find nobody wait for somebody', async () => {

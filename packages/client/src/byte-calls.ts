@@ -1,6 +1,7 @@
 import { EdisError, invariant, noExpiry } from '@edis/core';
 import { runBatch } from './atomic-batch.ts';
 import { runBulk } from './bulk.ts';
+import type { BulkCall } from './bulk-call.ts';
 import { BulkGet, type BulkItem, BulkPut, type BulkRead } from './bulk-item.ts';
 import type { CallContext } from './call-context.ts';
 import { checkedTtlMs, incrementOf, listOf, putContent, valueBytes } from './call-input.ts';
@@ -185,7 +186,7 @@ export class ByteCalls implements ByteKeyspace {
       if (typeof entry !== 'object' || entry === null) throw noRecord(index);
       return new BulkPut(entry.key, putContent(entry.value, entry), write);
     });
-    await this.#runBulk('puts', items, options);
+    await this.#runBulk('mput', 'puts', items, options);
     return items.map(({ result }) => {
       invariant(result !== undefined, 'a bulk that did not fail has all results');
       return result;
@@ -208,15 +209,16 @@ export class ByteCalls implements ByteKeyspace {
     options: GetOptions | undefined,
   ): Promise<(GetResult | undefined)[]> {
     const items = listOf(keys, 'keys').map((key) => new BulkGet(key, read));
-    await this.#runBulk('gets', items, options);
+    await this.#runBulk('mget', 'gets', items, options);
     return items.map(({ result }) => result);
   }
 
-  #runBulk(what: string, items: readonly BulkItem[], options: CallOptions | undefined): Promise<void> {
+  #runBulk(call: string, of: string, items: readonly BulkItem[], options: CallOptions | undefined): Promise<void> {
     const { context } = this;
     const { scope, session } = context;
     const terms = { scope, session, timeoutMs: context.timeoutMs(options) };
-    return runBulk(what, items, terms, (call) => context.parts.runner.startBulk(call, options?.signal));
+    const start = (each: BulkCall): void => context.parts.runner.startBulk(each, options?.signal);
+    return runBulk(of, items, terms, context.countdown(call, options), start);
   }
 
   scan(options?: ScanOptions): RecordStream<GetResult> {

@@ -19,9 +19,10 @@ import {
 import type { CallParts, ReadParts, WriteParts } from './pending-operation.ts';
 import type { QueryCall, QueryContext } from './query-runner.ts';
 import type { SessionView } from './session-view.ts';
+import type { SingleCalls } from './single-calls.ts';
 import type { TopologyWaits } from './topology-waits.ts';
 import type { TopologyWatch } from './topology-watch.ts';
-import type { CallLimits, Transport } from './transport.ts';
+import type { CallLimits } from './transport.ts';
 import type { WatchFeeds } from './watch-feeds.ts';
 
 /** The machinery of one client, shared by all its views. */
@@ -32,7 +33,7 @@ export interface ClientParts {
   readonly runner: OperationRunner;
   readonly queries: QueryContext;
   readonly feeds: WatchFeeds;
-  readonly transport: Transport;
+  readonly calls: SingleCalls;
   readonly environment: Environment;
 }
 
@@ -163,10 +164,20 @@ export class Countdown {
     this.#endMs = environment.nowMs() + timeoutMs;
   }
 
+  /** What is left; not above 0: nothing. */
+  get untilEndMs(): number {
+    return this.#endMs - this.#environment.nowMs();
+  }
+
   /** What is left; throws 'deadline' when it is nothing. */
   leftMs(): number {
-    const leftMs = this.#endMs - this.#environment.nowMs();
+    const leftMs = this.untilEndMs;
     if (leftMs > 0) return leftMs;
-    throw new EdisError('deadline', `${this.#what} did not come to its end within ${this.#timeoutMs} ms`);
+    throw this.error();
+  }
+
+  /** Says that nothing is left. */
+  error(): EdisError {
+    return new EdisError('deadline', `${this.#what} did not come to its end within ${this.#timeoutMs} ms`);
   }
 }

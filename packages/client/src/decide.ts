@@ -73,10 +73,14 @@ export function decide(ending: Ending, attempt: Attempt): Decision {
         unknown: false,
       };
     case 'invalid': {
-      return fail(new EdisError(codeOf(ending.cause), ending.message));
+      return fail(new EdisError(codeOfInvalid(ending.cause), ending.message));
     }
     case 'not-done':
-      return fail(new EdisError('protocol', 'a single operation was answered as if it were part of a batch'));
+      return fail(
+        new EdisError('protocol', 'a single operation was answered as if it were part of a batch', {
+          outcomeUnknown: attempt.isWrite,
+        }),
+      );
     case 'too-old':
       return fail(
         new EdisError(
@@ -99,7 +103,8 @@ export function decide(ending: Ending, attempt: Attempt): Decision {
   }
 }
 
-function codeOf(cause: InvalidCause): ErrorCode {
+/** Of what the shard refuses as it is. */
+export function codeOfInvalid(cause: InvalidCause): ErrorCode {
   if (cause === 'no-such-keyspace') return cause;
   return cause === 'deadline-passed' ? 'expired' : 'invalid-argument';
 }

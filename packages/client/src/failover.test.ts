@@ -96,6 +96,25 @@ it('promote resolves when the map names the new primary, and at once for the one
   expect((await client.promote('s1')).primary).not.toBe('s1-r2');
 });
 
+it('a promotion that info has taken on, or may have, says so when the call fails', async () => {
+  cluster = new FakeCluster({ shards: 1, replicas: 1 });
+  client = await openOver(cluster, { info: [cluster.info, cluster.nextInfo] });
+  cluster.infoLosesAnswer = true;
+  expect(await client.promote('s1', { node: 's1-r1' })).toMatchObject({ primary: 's1-r1', formerPrimary: 's1-w' });
+  cluster.changeMember('s1-w', { alive: false });
+  await until('the map says so', () => client.topology().shards[0]?.members[0]?.alive === false);
+  expect(await failureOf(client.promote('s1'))).toMatchObject({ code: 'unreachable', outcomeUnknown: false });
+  cluster.infoLosesAnswer = true;
+  expect(await failureOf(client.promote('s1'))).toMatchObject({ code: 'unreachable', outcomeUnknown: true });
+  // Who leads already is given nothing, so that nothing is unknown when the map is late.
+  const shards = cluster.topology.shards.map((shard) => ({ ...shard, primary: 'store-s1-w' }));
+  cluster.change({ shards }, false);
+  const leading = failureOf(client.promote('s1', { node: 's1-w', timeoutMs: 50 }));
+  expect(await leading).toMatchObject({ code: 'deadline', outcomeUnknown: false });
+  cluster.stopInfo();
+  expect(await failureOf(client.promote('s1'))).toMatchObject({ code: 'unreachable', outcomeUnknown: true });
+});
+
 it('promote of what is not there is refused', async () => {
   await open();
   expect(await failureOf(client.promote('s9'))).toMatchObject({ code: 'invalid-argument' });

@@ -1,4 +1,4 @@
-import { EdisError, type ErrorCode, unreachable } from '@edis/core';
+import { EdisError, type ErrorCode, type Outcome, unreachable } from '@edis/core';
 import type { Obstacle } from './obstacle.ts';
 import type { PendingOperation } from './pending-operation.ts';
 
@@ -48,6 +48,12 @@ export function answeredError(operation: PendingOperation, error: EdisError): Ed
     outcomeUnknown: true,
     cause: error,
   });
+}
+
+/** The answer is none that the operation can have: of a write nobody knows what became of it. */
+export function strangeAnswerError(operation: PendingOperation, { kind }: Outcome): EdisError {
+  const message = `${operation.connection?.node ?? 'the node'} answered ${nameOf(operation)} with ${kind}`;
+  return new EdisError('protocol', message, { outcomeUnknown: operation.kind !== 'get' });
 }
 
 function reasonOf(operation: PendingOperation): { readonly code: ErrorCode; readonly why: string } {

@@ -4,7 +4,6 @@
  * at the time of sending, as encoding does.
  */
 import {
-  type ClusterDescription,
   defaultKeyspaceSettings,
   deltaBetween,
   EdisError,
@@ -28,10 +27,19 @@ import { evenSlots, fakeClusterId } from './fake-topology.ts';
 import type { Channel, Transport } from './transport.ts';
 
 const infoAddress = 'localhost:7400';
+/** Another info, which answers like the first. */
+const nextInfoAddress = 'localhost:7401';
 
 export class FakeCluster {
   readonly info = infoAddress;
+  readonly nextInfo = nextInfoAddress;
   infoUp = true;
+  /** Takes questions and answers none, like a stopped process. */
+  infoFrozen = false;
+  /** Does what it is asked for next, and its answer is lost. */
+  infoLosesAnswer = false;
+  /** Questions that info has taken. */
+  infoQuestions = 0;
   /** New maps reach nobody. */
   muted = false;
   readonly shards: FakeShard[] = [];
@@ -157,6 +165,8 @@ export class FakeCluster {
 
   #channel(address: string): Channel {
     const node = this.nodes.find((candidate) => candidate.address === address);
+    const closed = new AbortController();
+    const ask = <Answer>(answer: () => Answer): Promise<Answer> => this.#askInfo(address, closed.signal, answer);
     return {
       batch: () => {
         if (node !== undefined) return node.open();
@@ -178,31 +188,34 @@ export class FakeCluster {
         return stream;
       },
       watchTopology: () => this.#watch(address),
-      describeCluster: async (): Promise<ClusterDescription> => {
-        if (address !== infoAddress || !this.infoUp) throw new EdisError('unreachable', `${address} is down`);
-        return { topology: this.topology, reports: new Map(), waitsFor: [] };
-      },
+      describeCluster: () => ask(() => ({ topology: this.topology, reports: new Map(), waitsFor: [] })),
       stats: async () => {
         if (node?.up !== true) throw new EdisError('unreachable', `${address} is down`);
+        if (node.frozen) await endOf(closed.signal);
         return fakeStats(node);
       },
-      createKeyspace: async (name, settings) => {
-        if (address !== infoAddress || !this.infoUp) throw new EdisError('unreachable', `${address} is down`);
-        return this.#createKeyspace(name, settings);
-      },
-      dropKeyspace: async (name) => {
-        if (address !== infoAddress || !this.infoUp) throw new EdisError('unreachable', `${address} is down`);
-        return this.#dropKeyspace(name);
-      },
-      promote: async (wish) => {
-        if (address !== infoAddress || !this.infoUp) throw new EdisError('unreachable', `${address} is down`);
-        return this.#promote(wish);
-      },
+      createKeyspace: (name, settings) => ask(() => this.#createKeyspace(name, settings)),
+      dropKeyspace: (name) => ask(() => this.#dropKeyspace(name)),
+      promote: (wish) => ask(() => this.#promote(wish)),
       scan: () => noQueries(address),
       search: () => noQueries(address),
       aggregate: () => noQueries(address),
-      close: () => {},
+      close: () => closed.abort(),
     };
+  }
+
+  async #askInfo<Answer>(address: string, closed: AbortSignal, answer: () => Answer): Promise<Answer> {
+    if (!this.#isInfo(address)) throw new EdisError('unreachable', `${address} is down`);
+    this.infoQuestions += 1;
+    if (this.infoFrozen) await endOf(closed);
+    const answered = answer();
+    if (!this.infoLosesAnswer) return answered;
+    this.infoLosesAnswer = false;
+    throw new EdisError('unreachable', `${address} went away`);
+  }
+
+  #isInfo(address: string): boolean {
+    return this.infoUp && (address === infoAddress || address === nextInfoAddress);
   }
 
   #createKeyspace(name: string, settings: KeyspaceSettings): KeyspaceReply {
@@ -257,7 +270,7 @@ export class FakeCluster {
       () => this.#watchers.delete(stream),
     );
     setImmediate(() => {
-      if (address !== infoAddress || !this.infoUp) {
+      if (!this.#isInfo(address)) {
         stream.finish(new EdisError('unreachable', `nobody is at ${address}`));
       } else if (!stream.closed) {
         this.#watchers.add(stream);
@@ -266,6 +279,13 @@ export class FakeCluster {
     });
     return stream;
   }
+}
+
+/** Of a question that is never answered: the end of its channel. */
+function endOf(closed: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    closed.addEventListener('abort', () => reject(new EdisError('closed', 'the channel was closed')), { once: true });
+  });
 }
 
 function noQueries(address: string): Promise<never> {

@@ -6,13 +6,13 @@ import {
   type KeyspaceSettings,
   keyspaceNameFault,
   keyspaceSettingsFault,
+  type Topology,
 } from '@edis/core';
 import type { CallContext } from './call-context.ts';
-import { askInfo, collectStats } from './cluster-queries.ts';
+import { afterChange, askForChange, collectStats } from './cluster-queries.ts';
 import { noSuchKeyspace } from './no-such-keyspace.ts';
 import type { CallOptions } from './options.ts';
 import type { KeyspaceDescription, NodeStatsReply } from './results.ts';
-import type { CallLimits, Channel } from './transport.ts';
 
 /** Creates a keyspace and waits until the client's own map has it. */
 export async function createKeyspace(
@@ -25,21 +25,22 @@ export async function createKeyspace(
   refuse(shapeFault(given));
   const settings: KeyspaceSettings = { ...defaultKeyspaceSettings, ...given };
   refuse(keyspaceNameFault(name) ?? keyspaceSettingsFault(settings));
-  const reply = await ask(context, 'createKeyspace', options, (channel, limits) =>
+  const { reply } = await askForChange(context, 'createKeyspace', options, (channel, limits) =>
     channel.createKeyspace(name, settings, limits),
   );
   if (reply.kind === 'refused') throw refusal(reply);
-  if (reply.kind !== 'created') throw new EdisError('protocol', `info answered a creation with ${reply.kind}`);
+  if (reply.kind !== 'created') throw strangeReply('a creation', reply);
   context.parts.watch.expect(reply.revision);
-  const what = `map with keyspace ${name}`;
-  const topology = await context.parts.waits.until(
-    what,
-    (map) => map.revision >= reply.revision,
-    countdown.leftMs(),
-    options?.signal,
-  );
-  const keyspace = topology.keyspaces.find((each) => each.id === reply.keyspace.id) ?? reply.keyspace;
-  return describe(keyspace, await primaryStats(context, { ...options, timeoutMs: countdown.leftMs() }));
+  return afterChange(async () => {
+    const topology = await context.parts.waits.until(
+      `map with keyspace ${name}`,
+      (map) => map.revision >= reply.revision,
+      countdown.leftMs(),
+      options?.signal,
+    );
+    const keyspace = topology.keyspaces.find((each) => each.id === reply.keyspace.id) ?? reply.keyspace;
+    return describe(keyspace, await primaryStats(context, { ...options, timeoutMs: countdown.leftMs() }));
+  });
 }
 
 /** Settings are fixed for good: a name that was mistyped must not become a keyspace without what it named. */
@@ -60,7 +61,10 @@ function isIndexedField(given: unknown): boolean {
   return typeof given.field === 'string' && (given.kind === 'text' || given.kind === 'number');
 }
 
-/** Drops a keyspace and waits until the client's own map has it no longer; false: there is none. */
+/**
+ * Drops a keyspace and waits until the client's own map has it no longer; false: there is none. One that this map had
+ * and that is gone after a request without an answer counts as dropped by that request.
+ */
 export async function dropKeyspace(
   context: CallContext,
   name: string,
@@ -68,15 +72,24 @@ export async function dropKeyspace(
 ): Promise<boolean> {
   const countdown = context.countdown('dropKeyspace', options);
   refuse(keyspaceNameFault(name));
-  const reply = await ask(context, 'dropKeyspace', options, (channel, limits) => channel.dropKeyspace(name, limits));
-  if (reply.kind === 'refused') {
-    if (reply.cause === 'no-such-keyspace') return false;
-    throw refusal(reply);
+  const known = context.parts.runner.routes.topology.keyspaces.find((each) => each.name === name);
+  const { reply, isRepeated } = await askForChange(context, 'dropKeyspace', options, (channel, limits) =>
+    channel.dropKeyspace(name, limits),
+  );
+  const waitUntil = (isDropped: (map: Topology) => boolean): Promise<Topology> =>
+    afterChange(async () => {
+      const what = `map without keyspace ${name}`;
+      return context.parts.waits.until(what, isDropped, countdown.leftMs(), options?.signal);
+    });
+  if (reply.kind === 'dropped') {
+    context.parts.watch.expect(reply.revision);
+    await waitUntil((map) => map.revision >= reply.revision);
+    return true;
   }
-  const { revision } = reply;
-  context.parts.watch.expect(revision);
-  const what = `map without keyspace ${name}`;
-  await context.parts.waits.until(what, (map) => map.revision >= revision, countdown.leftMs(), options?.signal);
+  if (reply.kind !== 'refused') throw strangeReply('a removal', reply);
+  if (reply.cause !== 'no-such-keyspace') throw refusal(reply);
+  if (!isRepeated || known === undefined) return false;
+  await waitUntil((map) => map.keyspaces.every(({ id }) => id !== known.id));
   return true;
 }
 
@@ -102,24 +115,13 @@ export async function describeKeyspace(
   return describe(keyspace, await primaryStats(context, options));
 }
 
-function ask(
-  context: CallContext,
-  what: string,
-  options: CallOptions | undefined,
-  call: (channel: Channel, limits: CallLimits) => Promise<KeyspaceReply>,
-): Promise<KeyspaceReply> {
-  const { transport } = context.parts;
-  return askInfo(what, context.infoAddresses(), transport, context.callLimits(options), call);
-}
-
 /** Undefined: a shard's primary did not answer, so sums would be wrong. */
 async function primaryStats(
   context: CallContext,
   options: CallOptions | undefined,
 ): Promise<readonly NodeStatsReply[] | undefined> {
-  const { runner, transport } = context.parts;
-  const { shards } = runner.routes.topology;
-  const replies = await collectStats(runner.routes, transport, context.callLimits(options), 'primaries');
+  const { shards } = context.parts.runner.routes.topology;
+  const replies = await collectStats(context, options, 'primaries');
   const answered = replies.filter((reply) => reply.stats !== undefined);
   return answered.length < shards.length ? undefined : answered;
 }
@@ -139,6 +141,11 @@ function describe(keyspace: Keyspace, replies: readonly NodeStatsReply[] | undef
 
 function refusal(reply: Extract<KeyspaceReply, { kind: 'refused' }>): EdisError {
   return new EdisError(reply.cause === 'exists' ? 'keyspace-exists' : 'invalid-argument', reply.message);
+}
+
+/** Nobody knows what an info has done that answers so. */
+function strangeReply(what: string, { kind }: KeyspaceReply): EdisError {
+  return new EdisError('protocol', `info answered ${what} with ${kind}`, { outcomeUnknown: true });
 }
 
 function refuse(fault: string | undefined): void {

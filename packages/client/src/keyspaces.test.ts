@@ -14,7 +14,7 @@ let cluster: FakeCluster;
 
 async function open(): Promise<void> {
   cluster = new FakeCluster({ shards: 2, replicas: 0 });
-  client = await openOver(cluster);
+  client = await openOver(cluster, { info: [cluster.info, cluster.nextInfo] });
 }
 
 afterEach(() => client.close());
@@ -131,6 +131,36 @@ it('creating waits for the map until its deadline', async () => {
   const pending = client.createKeyspace('users', {}, { timeoutMs: 50 });
   cluster.muted = true;
   expect(await failureOf(pending)).toMatchObject({ code: 'deadline' });
+});
+
+it('a change that info has made, or may have made, says so when the call fails', async () => {
+  await open();
+  await client.createKeyspace('users');
+  cluster.muted = true;
+  const late = await failureOf(client.dropKeyspace('users', { timeoutMs: 50 }));
+  expect(late).toMatchObject({ code: 'deadline', outcomeUnknown: true });
+  expect(cluster.topology.keyspaces.map(({ name }) => name)).toEqual(['default']);
+  const created = await failureOf(client.createKeyspace('orders', {}, { timeoutMs: 50 }));
+  expect(created).toMatchObject({ code: 'deadline', outcomeUnknown: true });
+  const controller = new AbortController();
+  const aborted = failureOf(client.createKeyspace('orders', {}, { signal: controller.signal }));
+  setImmediate(() => controller.abort());
+  expect(await aborted).toMatchObject({ code: 'aborted', outcomeUnknown: true });
+  const unasked = client.createKeyspace('orders', {}, { signal: controller.signal });
+  expect(await failureOf(unasked)).toMatchObject({ code: 'aborted', outcomeUnknown: false });
+  cluster.stopInfo();
+  expect(await failureOf(client.dropKeyspace('users'))).toMatchObject({ code: 'unreachable', outcomeUnknown: true });
+  expect(await failureOf(client.describe())).toMatchObject({ code: 'unreachable', outcomeUnknown: false });
+});
+
+it('a keyspace that was dropped by a request whose answer was lost counts as dropped', async () => {
+  await open();
+  await client.createKeyspace('users');
+  cluster.infoLosesAnswer = true;
+  expect(await client.dropKeyspace('users')).toBe(true);
+  expect(client.topology().keyspaces.map(({ name }) => name)).toEqual(['default']);
+  cluster.infoLosesAnswer = true;
+  expect(await client.dropKeyspace('users')).toBe(false);
 });
 
 it('an info that hangs is left for the next one when another info has said that there is a newer map', async () => {

@@ -120,6 +120,19 @@ test('a closed client rejects what is unfinished and what comes after, and leave
   expect(cluster.watcherCount).toBe(0);
 });
 
+test('closing ends also what waits for info and for figures; of a change it says that it may be made', async () => {
+  const cluster = new FakeCluster({ shards: 1, replicas: 0 });
+  const client = await open(cluster);
+  cluster.infoFrozen = true;
+  cluster.node('s1-w').frozen = true;
+  const reads = [client.describe(), client.stats(), client.clusterStats(), client.keyspaces()].map(failureOf);
+  const changes = [client.createKeyspace('x'), client.dropKeyspace('default'), client.promote('s1')].map(failureOf);
+  await until('info has been asked', () => cluster.infoQuestions === 4);
+  await client.close();
+  for (const read of reads) expect(await read).toMatchObject({ code: 'closed', outcomeUnknown: false });
+  for (const change of changes) expect(await change).toMatchObject({ code: 'closed', outcomeUnknown: true });
+});
+
 test('statistics name every member; one that is away appears with its error', async () => {
   const cluster = new FakeCluster({ shards: 2, replicas: 1 });
   const client = await open(cluster);

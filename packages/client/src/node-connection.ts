@@ -299,6 +299,8 @@ export class NodeConnection implements ReadCandidate {
 
   #sendQueued(): void {
     this.#flushScheduled = false;
+    // It may have been closed, or have broken, since the flush was scheduled.
+    if (this.#state !== 'ready') return;
     const nowMs = this.#environment.nowMs();
     if (this.#inFlightCount === 0) {
       if (nowMs - this.#lastHeardMs > renewAfterMs) {

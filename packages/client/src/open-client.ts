@@ -60,18 +60,14 @@ export class OpenClient extends RootCalls implements Client {
   }
 
   async describe(options?: CallOptions): Promise<ClusterDescription> {
-    const { transport } = this.parts;
-    const limits = this.context.callLimits(options);
-    const addresses = this.context.infoAddresses();
-    const found = await askInfo('describe', addresses, transport, limits, (channel, each) =>
-      channel.describeCluster(each),
+    const found = await askInfo(this.context, 'describe', options, (channel, limits) =>
+      channel.describeCluster(limits),
     );
     return { ...found, topology: inOrder(found.topology) };
   }
 
   async stats(options?: CallOptions): Promise<NodeStatsReply[]> {
-    const { runner, transport } = this.parts;
-    return collectStats(runner.routes, transport, this.context.callLimits(options), 'members');
+    return collectStats(this.context, options, 'members');
   }
 
   async clusterStats(options?: CallOptions): Promise<ClusterStats> {
@@ -88,6 +84,7 @@ export class OpenClient extends RootCalls implements Client {
     this.parts.waits.close();
     this.parts.feeds.close();
     this.parts.queries.channels.close();
+    this.parts.calls.close();
     this.parts.runner.close();
   }
 

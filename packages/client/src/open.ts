@@ -6,6 +6,7 @@ import { OperationRunner } from './operation-runner.ts';
 import type { ClientConfig } from './options.ts';
 import { QueryChannels } from './query-channels.ts';
 import type { QueryContext } from './query-runner.ts';
+import { SingleCalls } from './single-calls.ts';
 import { TopologyWaits } from './topology-waits.ts';
 import { TopologyWatch } from './topology-watch.ts';
 import type { Transport } from './transport.ts';
@@ -43,7 +44,8 @@ export async function openClient(
     const channels = new QueryChannels(transport, environment);
     const queries: QueryContext = { routes, environment, channels, changes, offer: (newer) => void watch.offer(newer) };
     const feeds = new WatchFeeds({ routes, transport, environment });
-    return new OpenClient({ config, watch, waits, runner, queries, feeds, transport, environment });
+    const calls = new SingleCalls(transport);
+    return new OpenClient({ config, watch, waits, runner, queries, feeds, calls, environment });
   } catch (error) {
     watch.close();
     throw error;

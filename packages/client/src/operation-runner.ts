@@ -1,9 +1,10 @@
 /**
  * Brings every operation to its end: routes it, sends it, waits, repeats, and settles its promise exactly once.
  *
- * Guarantees: an operation ends at its deadline at the latest (a sweep is late by at most two of its intervals and
- * never early); a write is repeated only under its own operation id; a sequence is finished exactly when its promise
- * is settled. The runner never keeps the process alive when nothing is unfinished.
+ * Guarantees: an operation ends at its deadline at the latest (a sweep is late by at most two of its intervals, or by
+ * two turns of the event loop where these take longer, and never early); a write is repeated only under its own
+ * operation id; a sequence is finished exactly when its promise is settled. The runner never keeps the process alive
+ * when nothing is unfinished.
  */
 import {
   type BackoffLimits,
@@ -22,22 +23,19 @@ import { BulkGet, type BulkItem, BulkPut } from './bulk-item.ts';
 import { Changes } from './changes.ts';
 import { type DeadlineEntry, DeadlineList } from './deadline-list.ts';
 import { type Attempt, type Decision, decide } from './decide.ts';
-import type { CancelTimer, Environment } from './environment.ts';
-import { abortedError, answeredError, closedError, deadlineError } from './failure.ts';
+import type { Environment } from './environment.ts';
+import { abortedError, answeredError, closedError, deadlineError, strangeAnswerError } from './failure.ts';
 import type { ConnectionOwner, NodeConnection, SentOperation } from './node-connection.ts';
 import type { Obstacle } from './obstacle.ts';
 import type { ClientConfig } from './options.ts';
 import type { PendingGet, PendingOperation, PendingWrite } from './pending-operation.ts';
 import { RouteTable } from './route-table.ts';
 import type { ShardRoute } from './shard-route.ts';
+import { Sweep, type SweepMoment } from './sweep.ts';
 import type { TopologyWatch } from './topology-watch.ts';
 import type { Transport } from './transport.ts';
 import type { WriteIdentity } from './write-identity.ts';
 
-/** Deadlines and waits are exact to two of these; finer would cost without use. */
-const sweepMs = 10;
-/** A sweep that comes so late finds answers unread, because the application held up the event loop. */
-const lateSweepMs = 250;
 /**
  * Together with their bytes the bound of all that the client holds; beyond it the application must wait for results.
  */
@@ -63,8 +61,7 @@ export class OperationRunner implements ConnectionOwner {
   #waiting: PendingOperation[] = [];
   /** When the waiting are to be looked at next. */
   #nextWakeMs = Number.POSITIVE_INFINITY;
-  #cancelSweep: CancelTimer | undefined;
-  #lastSweepMs = 0;
+  readonly #sweep: Sweep;
   #closed = false;
   readonly #expire = (entry: DeadlineEntry): void => this.#giveUp(entry, deadlineError);
 
@@ -77,6 +74,7 @@ export class OperationRunner implements ConnectionOwner {
   ) {
     this.#watch = watch;
     this.#environment = environment;
+    this.#sweep = new Sweep(environment, (moment) => this.#lookAfter(moment));
     this.routes = new RouteTable(topology, config, this, transport, environment);
     this.routes.update(topology, watch.dialledAddress);
   }
@@ -156,11 +154,7 @@ export class OperationRunner implements ConnectionOwner {
       operation.session?.see(place);
       const { stalenessMs } = response;
       if (operation.complete(outcome, { place, servedBy: connection.servedBy, stalenessMs })) this.#finish(operation);
-      else
-        this.#fail(
-          operation,
-          new EdisError('protocol', `${connection.node} answered ${operation.kind} with ${outcome.kind}`),
-        );
+      else this.#fail(operation, strangeAnswerError(operation, outcome));
       return;
     }
     this.#carryOut(decision, operation);
@@ -180,8 +174,7 @@ export class OperationRunner implements ConnectionOwner {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#cancelSweep?.();
-    this.#cancelSweep = undefined;
+    this.#sweep.stop();
     for (const entry of this.#unfinished.all()) this.#giveUp(entry, closedError);
     this.#waiting = [];
     this.routes.close();
@@ -218,7 +211,7 @@ export class OperationRunner implements ConnectionOwner {
   #dispatch(operation: PendingOperation): void {
     const keyspace = this.routes.keyspaceOf(operation.scope);
     if (keyspace === undefined) {
-      this.#fail(operation, this.routes.noSuchKeyspace(operation.scope));
+      this.#fail(operation, answeredError(operation, this.routes.noSuchKeyspace(operation.scope)));
       return;
     }
     const route = this.routes.routeOf(keyspace.id, operation.slot);
@@ -329,35 +322,23 @@ export class OperationRunner implements ConnectionOwner {
     }
   }
 
-  #startSweeping(nowMs: number): void {
-    this.#lastSweepMs = nowMs;
-    this.#cancelSweep = this.#environment.every(sweepMs, () => this.#sweep());
-  }
-
-  #sweep(): void {
+  #lookAfter({ nowMs, heardMs, afterPause }: SweepMoment): void {
     if (this.#unfinished.count === 0) {
-      this.#cancelSweep?.();
-      this.#cancelSweep = undefined;
+      this.#sweep.stop();
       return;
     }
-    const nowMs = this.#environment.nowMs();
-    const isLate = nowMs - this.#lastSweepMs > lateSweepMs;
-    this.#lastSweepMs = nowMs;
-    if (isLate) {
-      // Nobody is blamed before the answers that wait have been read; the next sweep decides.
-      for (const connection of this.routes.connections) connection.restartPatience(nowMs);
-      return;
-    }
-    this.#unfinished.forEachExpired(nowMs, this.#expire);
+    if (afterPause) for (const connection of this.routes.connections) connection.restartPatience(nowMs);
+    // Nobody is blamed before the answers that wait have been read.
+    this.#unfinished.forEachExpired(heardMs, this.#expire);
     if (nowMs >= this.#nextWakeMs) this.#wakeDue(nowMs);
-    for (const connection of this.routes.connections) connection.checkStalled(nowMs);
+    for (const connection of this.routes.connections) connection.checkStalled(heardMs);
   }
 
   #add(entry: DeadlineEntry): void {
     this.#pendingBytes += entry.bytes;
     const nowMs = this.#environment.nowMs();
     this.#unfinished.add(entry, nowMs);
-    if (this.#cancelSweep === undefined) this.#startSweeping(nowMs);
+    this.#sweep.start(nowMs);
   }
 
   #dispatchBulk(call: BulkCall): void {

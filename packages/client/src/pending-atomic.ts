@@ -9,6 +9,8 @@ import type {
   SingleWriteOperation,
 } from '@edis/core';
 import { EdisError } from '@edis/core';
+import { codeOfInvalid } from './decide.ts';
+import { answeredError } from './failure.ts';
 import type { Key } from './options.ts';
 import { type CallParts, overheadBytes, PendingWrite, unmet, type WriteParts } from './pending-operation.ts';
 import {
@@ -73,7 +75,9 @@ export class PendingAtomic extends PendingWrite implements AtomicOperation {
       const each = outcome.outcomes[index];
       if (each?.kind === 'invalid') {
         const where = `write ${index} of the shard's part of the batch`;
-        this.reject(new EdisError('invalid-argument', `${where}: ${each.message}; nothing of the part was done`));
+        const after = this.mayBeApplied ? '' : '; nothing of the part was done';
+        const error = new EdisError(codeOfInvalid(each.cause), `${where}: ${each.message}${after}`);
+        this.reject(answeredError(this, error));
         return true;
       }
       const result = each === undefined ? undefined : resultOf(write, each, answer);

@@ -28,22 +28,27 @@ const repeatMs = 20;
  * through its keys, without those.
  */
 export async function countRecords(context: QueryContext, call: QueryCall, range: KeyRange = {}): Promise<number> {
+  const endMs = context.environment.nowMs() + call.timeoutMs;
   const question = rangeQuestion(range, true);
   const isWhole = range.prefix === undefined && range.from === undefined && range.to === undefined;
   const { keyspace, shards } = await shardsOf(context, call);
   const counts = shards.map((shard) =>
-    isWhole ? countShard(context, call, shard, keyspace.id) : countRange(context, call, shard, question),
+    isWhole ? countShard(context, call, shard, keyspace.id, endMs) : countRange(context, call, shard, question, endMs),
   );
   return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
 }
 
 /** A look at one key makes sure that the member's counters are fresh enough; then they are read. */
-async function countShard(context: QueryContext, call: QueryCall, shard: ShardId, keyspaceId: number): Promise<number> {
-  const endMs = context.environment.nowMs() + call.timeoutMs;
+async function countShard(
+  context: QueryContext,
+  call: QueryCall,
+  shard: ShardId,
+  keyspaceId: number,
+  endMs: number,
+): Promise<number> {
   for (;;) {
-    const timeoutMs = Math.ceil(endMs - context.environment.nowMs());
-    if (timeoutMs <= 0) throw lateError(call, shard);
-    const { page, answer, address } = await askShard(context, { ...call, timeoutMs }, shard, firstKey);
+    if (context.environment.nowMs() >= endMs) throw lateError(call, shard);
+    const { page, answer, address } = await askShard(context, call, shard, firstKey, endMs);
     const stats = await statsOf(context, call, address, endMs);
     if (stats !== undefined && isUpTo(stats, page.footer.position)) {
       if (call.onReply !== undefined) tell(call.onReply, answer, undefined);
@@ -85,11 +90,14 @@ async function countRange(
   call: QueryCall,
   shard: ShardId,
   question: PagedQuestion,
+  endMs: number,
 ): Promise<number> {
   let count = 0;
   let after: SearchPlace | undefined;
   while (question.mayHaveMore(after)) {
-    const answered: Answered<RecordPage> = await askShard(context, call, shard, question.page(after, countPageRecords));
+    if (context.environment.nowMs() >= endMs) throw lateError(call, shard);
+    const page = question.page(after, countPageRecords);
+    const answered: Answered<RecordPage> = await askShard(context, call, shard, page, endMs);
     if (call.onReply !== undefined) tell(call.onReply, answered.answer, undefined);
     const { records, more } = answered.page;
     count += records.length;
@@ -101,5 +109,5 @@ async function countRange(
 }
 
 function lateError(call: QueryCall, shard: ShardId): EdisError {
-  return new EdisError('deadline', `${call.what} failed after ${call.timeoutMs} ms: no figures of ${shard} came`);
+  return new EdisError('deadline', `${call.what} failed after ${call.timeoutMs} ms: ${shard} is not counted`);
 }

@@ -44,6 +44,44 @@ it('one connection for each node serves all queries, and closes with the client'
   expect((await failureOf(keysOf(cluster))).code).toBe('closed');
 });
 
+it('one deadline holds for all pages of a count', async () => {
+  const cluster = clusterOf(1, 0);
+  let nowMs = 0;
+  const node = cluster.node('s1-w');
+  node.maxPage = 1;
+  node.intercept = () => {
+    nowMs += 10;
+    return undefined;
+  };
+  const context = { ...cluster.context, environment: { ...systemEnvironment, nowMs: () => nowMs } };
+  const range = { from: 'a' };
+  expect(await countRecords(context, queryCall({ timeoutMs: 1_000 }), range)).toBe(40);
+  const failure = await failureOf(countRecords(context, queryCall({ what: 'count', timeoutMs: 95 }), range));
+  expect(failure).toMatchObject({ code: 'deadline', message: 'count failed after 95 ms: s1 is not counted' });
+});
+
+it('a page of a count waits for a node that is away only as long as the count has left', async () => {
+  const cluster = clusterOf(1, 0);
+  let nowMs = 0;
+  const every = (delayMs: number, task: () => void) => {
+    nowMs += delayMs;
+    setImmediate(task);
+    return () => {};
+  };
+  const node = cluster.node('s1-w');
+  node.maxPage = 1;
+  node.intercept = () => {
+    nowMs = 900;
+    node.up = false;
+    return undefined;
+  };
+  const context = { ...cluster.context, environment: { ...systemEnvironment, nowMs: () => nowMs, every } };
+  const failure = await failureOf(countRecords(context, queryCall({ timeoutMs: 1_000 }), { from: 'a' }));
+  expect(failure.code).toBe('unreachable');
+  expect(nowMs).toBeGreaterThanOrEqual(999);
+  expect(nowMs).toBeLessThan(1_100);
+});
+
 it('what a replica is too old for, the primary answers', async () => {
   const cluster = clusterOf(1, 1);
   cluster.node('s1-r1').position = { epoch: 1, position: 3 };

@@ -51,7 +51,7 @@ export interface QueryCall {
   /** Undefined: the client itself. */
   readonly session: SessionView | undefined;
   readonly read: ReadParts;
-  /** Of each page. */
+  /** Of each page; of a count, of the whole. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
   readonly onReply: OnReply | undefined;
@@ -122,14 +122,18 @@ export interface KeyspaceShards {
   readonly shards: readonly ShardId[];
 }
 
-/** Asks until one member of the shard has answered. */
+/**
+ * Asks until one member of the shard has answered.
+ * @param endMs when it is given up; the deadline of the call, counted from now, unless the call has begun before
+ */
 export async function askShard<Page extends Footed>(
   context: QueryContext,
   call: QueryCall,
   shard: ShardId,
   question: Question<Page>,
+  endMs: number = context.environment.nowMs() + call.timeoutMs,
 ): Promise<Answered<Page>> {
-  return new ShardQuery(context, call, shard, question).run();
+  return new ShardQuery(context, call, shard, question, endMs).run();
 }
 
 class ShardQuery<Page extends Footed> {
@@ -141,12 +145,12 @@ class ShardQuery<Page extends Footed> {
   /** A replica sent the question on. */
   #toPrimary = false;
 
-  constructor(context: QueryContext, call: QueryCall, shard: ShardId, question: Question<Page>) {
+  constructor(context: QueryContext, call: QueryCall, shard: ShardId, question: Question<Page>, endMs: number) {
     this.#context = context;
     this.#call = call;
     this.#shard = shard;
     this.#question = question;
-    this.#endMs = context.environment.nowMs() + call.timeoutMs;
+    this.#endMs = endMs;
   }
 
   async run(): Promise<Answered<Page>> {

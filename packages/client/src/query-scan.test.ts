@@ -206,6 +206,28 @@ it('a shard that goes away ends the scan with an error, and the cursor goes on w
   expect([...taken, ...rest]).toEqual(keys);
 });
 
+it.each([1, 3])('when all of %i shards go away, the cursor still says where to go on', async (shards) => {
+  const keys = numberedKeys(60);
+  const cluster = clusterOf(keys, shards);
+  const setUp = (up: boolean): void => {
+    for (const node of cluster.nodes) node.up = up;
+  };
+  const stream = openKeys(cluster.context, queryCall({ timeoutMs: 100 }), { pageSize: 4 });
+  const taken: unknown[] = [];
+  const reading = (async () => {
+    for await (const key of stream) if (taken.push(key) === 10) setUp(false);
+  })();
+  expect((await failureOf(reading)).code).toBe('unreachable');
+  const { cursor } = stream;
+  // What fails before it gave anything stands where it began.
+  const failed = openKeys(cluster.context, queryCall({ timeoutMs: 100 }), { cursor });
+  await failureOf(failed.toArray());
+  expect(failed.cursor).toBe(cursor);
+  setUp(true);
+  const rest = await openKeys(cluster.context, queryCall(), { cursor: failed.cursor }).toArray();
+  expect([...taken, ...rest]).toEqual(keys);
+});
+
 it('a shard that comes back within the deadline is not noticed', async () => {
   const keys = numberedKeys(60);
   const cluster = clusterOf(keys);

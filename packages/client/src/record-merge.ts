@@ -75,12 +75,13 @@ export class RecordMerge {
   async fill(remaining: number): Promise<void> {
     while (this.#starving.length > 0) {
       await Promise.all(this.#starving.map((source) => source.arrival));
-      const arrived = this.#starving;
-      this.#starving = [];
-      for (const source of arrived) {
+      const starving: ShardSource[] = [];
+      for (const source of this.#starving) {
         if (source.open(remaining)) this.#rise(source);
-        else if (!source.finished) this.#starving.push(source);
+        else if (!source.finished) starving.push(source);
       }
+      // Not before: a merge that one of them has failed is not at its end.
+      this.#starving = starving;
     }
   }
 

@@ -1,4 +1,5 @@
 import type { ByteCalls } from './byte-calls.ts';
+import { DecodedIterator } from './decoded-iterator.ts';
 import type { Keyspace, Typed, TypedEntry, TypedEvent } from './keyspace.ts';
 import type {
   CallOptions,
@@ -20,6 +21,7 @@ import type {
   ScanOptions,
   SearchOptions,
   SearchQuery,
+  WatchEvent,
   WatchOptions,
 } from './query-options.ts';
 import type {
@@ -48,6 +50,7 @@ export class TypedCalls<Item> implements Keyspace<Item> {
   readonly #bytes: ByteCalls;
   readonly #coder: ValueCoder;
   readonly #decode = (found: GetResult): Promise<Typed<Item>> => this.#decoded(found);
+  readonly #decodeEvent = (event: WatchEvent): Promise<TypedEvent<Item>> => this.#decodedEvent(event);
 
   constructor(bytes: ByteCalls, coder: ValueCoder) {
     this.#bytes = bytes;
@@ -98,12 +101,11 @@ export class TypedCalls<Item> implements Keyspace<Item> {
     return new DecodedStream(this.#bytes.search(query, options), this.#decode);
   }
 
-  async *watch(options?: WatchOptions): AsyncGenerator<TypedEvent<Item>, void, undefined> {
-    for await (const event of this.#bytes.watch(options)) {
-      if ('value' in event) {
-        yield new DecodedEvent(event, vouched<Item>(await this.#coder.decode(event.value, event.key)));
-      } else yield event;
-    }
+  watch(options?: WatchOptions): AsyncIterable<TypedEvent<Item>> {
+    const events = this.#bytes.watch(options);
+    return {
+      [Symbol.asyncIterator]: () => new DecodedIterator(events[Symbol.asyncIterator](), this.#decodeEvent),
+    };
   }
 
   delete(key: Key, options?: DeleteOptions): Promise<DeleteResult>;
@@ -161,5 +163,10 @@ export class TypedCalls<Item> implements Keyspace<Item> {
 
   async #decoded(found: GetResult): Promise<Typed<Item>> {
     return new DecodedRecord(found, vouched<Item>(await this.#coder.decode(found.value, found.key)));
+  }
+
+  async #decodedEvent(event: WatchEvent): Promise<TypedEvent<Item>> {
+    if (!('value' in event)) return event;
+    return new DecodedEvent(event, vouched<Item>(await this.#coder.decode(event.value, event.key)));
   }
 }

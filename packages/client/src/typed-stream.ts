@@ -1,3 +1,4 @@
+import { DecodedIterator } from './decoded-iterator.ts';
 import type { RecordStream } from './query-options.ts';
 
 /** A stream of records whose values are decoded as they are taken. */
@@ -14,8 +15,8 @@ export class DecodedStream<Found, Decoded> implements RecordStream<Decoded> {
     return this.#found.cursor;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Decoded, void, undefined> {
-    for await (const found of this.#found) yield await this.#decode(found);
+  [Symbol.asyncIterator](): DecodedIterator<Found, Decoded> {
+    return new DecodedIterator(this.#found[Symbol.asyncIterator](), this.#decode);
   }
 
   async toArray(): Promise<Decoded[]> {

@@ -1,8 +1,9 @@
-import { decodeFeedToken, defaultKeyspaceSettings, encodeFeedToken, unreachable } from '@edis/core';
+import { decodeFeedToken, defaultKeyspaceSettings, encodeFeedToken, type Member, unreachable } from '@edis/core';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { systemEnvironment } from './environment.ts';
 import type { WatchEvent } from './query-options.ts';
+import { ShardRoute } from './shard-route.ts';
 import type { WatchFeed } from './watch-feed.ts';
 import { WatchFeeds } from './watch-feeds.ts';
 import { change, PlayedCluster, shardOf } from './watch-fixture.ts';
@@ -87,6 +88,34 @@ describe('a feed', () => {
     );
   });
 
+  test('whose reader waited for one that is late says in its tokens where that began, from then on', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    const cluster = played(shardOf('s1', 0), shardOf('s2', 0), shardOf('s3', 0));
+    const feed = cluster.watch();
+    cluster.stream('s1').started(1, 10);
+    cluster.stream('s1').changes(
+      [1, 2, 3].map((version) => change('put', 'a', version)),
+      { epoch: 1, position: 11 },
+    );
+    await vi.advanceTimersByTimeAsync(2000);
+    const [early] = await take(feed, 1);
+    cluster.stream('s2').started(2, 7);
+    const [second] = await take(feed, 1);
+    cluster.stream('s3').say({ kind: 'snapshot-begin', cause: 'log-too-short', node: 'n' });
+    const [third] = await take(feed, 1);
+    const placesOf = (event: WatchEvent | undefined) => {
+      const places = decodeFeedToken(event?.token ?? '', scope);
+      return ['s2', 's3'].map((shard) => places.get(shard));
+    };
+    const begun = { kind: 'after', position: { epoch: 2, position: 7 }, version: 0 };
+    expect(placesOf(early)).toEqual([{ kind: 'now' }, { kind: 'now' }]);
+    expect(placesOf(second)).toEqual([begun, { kind: 'now' }]);
+    expect(placesOf(third)).toEqual([begun, { kind: 'snapshot', cause: 'log-too-short' }]);
+  });
+
   test('that starts with the records says so in its tokens until a shard has sent them all', async () => {
     const cluster = played(shardOf('s1', 0));
     const feed = cluster.watch({ from: 'start' });
@@ -102,6 +131,73 @@ describe('a feed', () => {
     const resumed = played(shardOf('s1', 0));
     resumed.watch({ from: events[1]?.token });
     expect(resumed.stream('s1').open?.from).toEqual({ kind: 'start' });
+  });
+});
+
+describe('what a feed gave, the client has seen', () => {
+  /** Takes one event, and says what the client has seen of its shard before and after. */
+  async function seen(cluster: PlayedCluster, feed: WatchFeed): Promise<unknown[]> {
+    const [route] = cluster.shardRoutes;
+    const before = route?.seen;
+    await take(feed, 1);
+    return [before, route?.seen].map((place) => place && [place.epoch, place.position]);
+  }
+
+  test('up to where its member said that the log has it, as soon as it is taken', async () => {
+    const cluster = played(shardOf('s1', 0));
+    const feed = cluster.watch();
+    cluster.stream('s1').started(3, 10);
+    cluster.stream('s1').changes([change('put', 'a', 5), change('put', 'b', 6)], { epoch: 3, position: 12 });
+    cluster.stream('s1').changes([], { epoch: 3, position: 14 });
+    cluster.stream('s1').changes([change('put', 'c', 7)], { epoch: 4, position: 16 });
+    expect(await seen(cluster, feed)).toEqual([undefined, [3, 14]]);
+    expect(await seen(cluster, feed)).toEqual([
+      [3, 14],
+      [3, 14],
+    ]);
+    expect(await seen(cluster, feed)).toEqual([
+      [3, 14],
+      [4, 16],
+    ]);
+  });
+
+  test('with the whole entry when it came in part', async () => {
+    const cluster = played(shardOf('s1', 0));
+    const place = { kind: 'after', position: { epoch: 1, position: 10 }, version: 6 } as const;
+    const feed = cluster.watch({ from: encodeFeedToken(scope, new Map([['s1', place]])) });
+    cluster.stream('s1').started(1, 10);
+    cluster.stream('s1').changes([change('put', 'b', 6), change('put', 'c', 7)]);
+    expect(await seen(cluster, feed)).toEqual([undefined, [1, 11]]);
+    cluster.stream('s1').changes([change('put', 'd', 8)], { epoch: 1, position: 11 });
+    cluster.stream('s1').changes([change('put', 'e', 9)]);
+    expect(await seen(cluster, feed)).toEqual([
+      [1, 11],
+      [1, 11],
+    ]);
+    expect(await seen(cluster, feed)).toEqual([
+      [1, 11],
+      [1, 12],
+    ]);
+  });
+
+  test('of a snapshot when it is over', async () => {
+    const cluster = played(shardOf('s1', 0));
+    const feed = cluster.watch({ from: 'start' });
+    cluster.stream('s1').say({ kind: 'snapshot-begin', cause: 'start', node: 'n' });
+    cluster.stream('s1').changes([change('snapshot', 'a', 5)]);
+    cluster.stream('s1').say({ kind: 'snapshot-end', position: { epoch: 1, position: 9 } });
+    expect(await seen(cluster, feed)).toEqual([undefined, undefined]);
+    expect(await seen(cluster, feed)).toEqual([undefined, undefined]);
+    expect(await seen(cluster, feed)).toEqual([undefined, [1, 9]]);
+  });
+
+  test('unless another cluster is at its address by now', async () => {
+    const cluster = played(shardOf('s1', 0));
+    const feed = cluster.watch();
+    cluster.shardRoutes = [new ShardRoute('c2', 's1', systemEnvironment)];
+    cluster.stream('s1').started(1, 10);
+    cluster.stream('s1').changes([change('put', 'a', 5)], { epoch: 1, position: 11 });
+    expect(await seen(cluster, feed)).toEqual([undefined, undefined]);
   });
 });
 
@@ -147,6 +243,69 @@ describe('when a member dies', () => {
     }
     expect(asked).toEqual(['s1-r1', 's1-w', 's1-r1', 's1-w']);
   });
+});
+
+describe('a member that the shard goes on without', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  /** What the map says of the member that gives the changes, which goes on to say that nothing happened. */
+  async function learn(mapped: (member: Member) => readonly Member[], replicas = 2): Promise<PlayedCluster> {
+    const cluster = played(shardOf('s1', replicas));
+    cluster.watch();
+    const stream = cluster.stream('s1');
+    stream.started(1, 10);
+    const shards = cluster.topology.shards.map((shard) => {
+      const members = shard.members.flatMap((member) => (member.node === stream.peer ? mapped(member) : [member]));
+      return { ...shard, members };
+    });
+    cluster.topology = { ...cluster.topology, revision: 2, shards };
+    for (let second = 0; second < 10 && !stream.closed; second += 1) {
+      stream.changes([], { epoch: 1, position: 10 }, 0);
+      await vi.advanceTimersByTimeAsync(1000);
+    }
+    return cluster;
+  }
+
+  test.each([
+    ['is in the map no more', () => []],
+    ['is a learner', (member: Member) => [{ ...member, role: 'learner' } as const]],
+  ])('and that %s is left for the next one, which goes on behind what was received', async (_, mapped) => {
+    const cluster = await learn(mapped);
+    expect(cluster.streams.map(({ peer, closed }) => [peer, closed])).toEqual([
+      ['s1-r1', true],
+      ['s1-r2', false],
+    ]);
+    expect(cluster.stream('s1').open?.from).toEqual({ kind: 'after', position: { epoch: 1, position: 10 } });
+  });
+
+  test('as far as info knows may be one that info alone does not hear', async () => {
+    const cluster = await learn((member) => [{ ...member, alive: false }]);
+    expect(cluster.streams.map(({ closed }) => closed)).toEqual([false]);
+  });
+
+  test('is kept where there is no other', async () => {
+    const cluster = await learn(() => [], 0);
+    expect(cluster.streams.map(({ closed }) => closed)).toEqual([false]);
+  });
+});
+
+test('a shard of which nobody can give changes is asked every few seconds, until somebody can', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
+  const cluster = played(shardOf('s1', 2));
+  cluster.random = 0.75;
+  cluster.watch();
+  for (let step = 0; step < 600; step += 1) {
+    if (cluster.hasStream('s1')) cluster.stream('s1').say({ kind: 'refused', cause: 'not-serving' });
+    await vi.advanceTimersByTimeAsync(100);
+  }
+  expect(cluster.streams.length).toBeLessThan(60);
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(cluster.hasStream('s1')).toBe(true);
+  expect(new Set(cluster.streams.map(({ peer }) => peer)).size).toBe(3);
 });
 
 describe('a member that says nothing', () => {

@@ -4,8 +4,8 @@
  * Guarantees: of each shard, hence of each key, changes come in the order of the shard's log; between shards there is
  * no order. What is not read is not received: the bound is the credit of each shard. The token of an event says where
  * the feed stands right behind it: a feed from there has neither a gap nor a repetition, except that a snapshot which
- * was not complete begins anew. Ends, with all its streams, when its reader returns, the signal fires or the client is
- * closed.
+ * was not complete begins anew. What was given to the reader, the client has seen: its session reads are not older.
+ * Ends, with all its streams, when its reader returns, the signal fires or the client is closed.
  */
 import {
   type ByteString,
@@ -25,7 +25,7 @@ import type { WatchEvent, WatchOptions } from './query-options.ts';
 import { changeEvent, snapshotBegin, snapshotEnd, type TokenBase } from './watch-event.ts';
 import { type FeedTransport, type Received, type WatchRoutes, WatchShard } from './watch-shard.ts';
 
-/** How often the feed looks whether the map has other shards, or no such keyspace any more. */
+/** How often the feed looks whether the map has other shards, other members, or no such keyspace any more. */
 const mapCheckMs = 250;
 /**
  * The first event waits so long for shards whose position is not known yet: its token should say where `now` was for
@@ -52,7 +52,7 @@ interface Waiter {
 interface Current {
   readonly shard: WatchShard;
   readonly received: Received;
-  readonly base: TokenBase;
+  base: TokenBase;
   next: number;
 }
 
@@ -141,7 +141,11 @@ export class WatchFeed implements AsyncIterableIterator<WatchEvent, undefined> {
         this.#ready.push(ready);
         this.#serve();
       },
-      onBegun: () => this.#release(),
+      onBegun: () => {
+        // The tokens that are still to come must say where it began: resumed from `now`, its changes since would lack.
+        if (this.#current !== undefined) this.#current.base = this.#tokenBase();
+        this.#release();
+      },
     });
     this.#shards.set(shard, added);
   }
@@ -155,7 +159,11 @@ export class WatchFeed implements AsyncIterableIterator<WatchEvent, undefined> {
     }
     for (const { shard } of topology.shards) {
       if (this.#ended) return;
-      if (this.#shards.has(shard)) continue;
+      const known = this.#shards.get(shard);
+      if (known !== undefined) {
+        known.checkMember();
+        continue;
+      }
       // It is younger than this feed, so everything that its log has is new.
       this.#add(shard, logBegin);
       this.#shards.get(shard)?.start();
@@ -204,8 +212,13 @@ export class WatchFeed implements AsyncIterableIterator<WatchEvent, undefined> {
     const shard = this.#ready.shift();
     const received = shard?.next;
     if (shard === undefined || received === undefined) return undefined;
+    shard.see();
+    return { shard, received, base: this.#tokenBase(), next: 0 };
+  }
+
+  #tokenBase(): TokenBase {
     const places = [...this.#shards.values()].map((each): [ShardId, FeedPlace] => [each.shard, each.takenPlace]);
-    return { shard, received, base: { scope: this.#scope, places }, next: 0 };
+    return { scope: this.#scope, places };
   }
 
   /** Goes one event on; undefined: there is no more in this. */

@@ -15,6 +15,7 @@ import {
 import type { StreamListener } from '@edis/rpc';
 import { systemEnvironment } from './environment.ts';
 import type { WatchOptions } from './query-options.ts';
+import { ShardRoute } from './shard-route.ts';
 import type { WatchStream } from './transport.ts';
 import { WatchFeed } from './watch-feed.ts';
 
@@ -100,11 +101,15 @@ const keyspace: Keyspace = {
 export class PlayedCluster {
   topology: Topology;
   readonly streams: PlayedStream[] = [];
+  /** What chance gives the feeds: no wait is longer than 0. */
+  random = 0;
+  shardRoutes: readonly ShardRoute[];
   readonly #feeds: WatchFeed[] = [];
 
   constructor(shards: readonly Shard[]) {
     const rest = { formed: true, initialShards: shards.length, infos: [], keyspaces: [keyspace] };
     this.topology = { cluster: 'c1', revision: 1, ...rest, shards };
+    this.shardRoutes = shards.map(({ shard }) => new ShardRoute('c1', shard, systemEnvironment));
   }
 
   addressOf(member: Member): string {
@@ -128,7 +133,7 @@ export class PlayedCluster {
       routes: this,
       transport: this,
       // The global clock, which fake timers move.
-      environment: { ...systemEnvironment, random: () => 0, nowMs: () => globalThis.performance.now() },
+      environment: { ...systemEnvironment, random: () => this.random, nowMs: () => globalThis.performance.now() },
       options,
       onEnded: () => {},
     });

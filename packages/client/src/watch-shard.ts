@@ -8,7 +8,8 @@
  * place is the entry before and the version of the last change; the entry is then asked for again, and changes up to
  * that version are left out. If the version is not in it, the shard lost that entry, which shows at the latest in
  * the first position of another epoch. A stopped process keeps its connections open, so a member that says nothing,
- * though it has to each second, is left for the next one.
+ * though it has to each second, is left for the next one. So is one that the shard goes on without: it may say each
+ * second that nothing happened. That its primary is out of reach, a member knows itself, and refuses.
  */
 import {
   type BackoffLimits,
@@ -20,6 +21,7 @@ import {
   type Member,
   type Position,
   type ShardId,
+  type StoreId,
   type Topology,
   unreachable,
   type WatchFrom,
@@ -27,6 +29,7 @@ import {
   type WatchSnapshotCause,
 } from '@edis/core';
 import type { CancelTimer, Environment } from './environment.ts';
+import type { ShardRoute } from './shard-route.ts';
 import type { FeedChannel, WatchStream } from './transport.ts';
 
 /** Received and not taken yet, of one shard; also some tenths of a second of changes under way at full load. */
@@ -47,6 +50,8 @@ const retryLimits: BackoffLimits = { baseMs: 50, maxMs: 2_000 };
 /** What a feed asks of the map. */
 export interface WatchRoutes {
   readonly topology: Topology;
+  /** What the client has seen of each shard. */
+  readonly shardRoutes: readonly Pick<ShardRoute, 'cluster' | 'shard' | 'see'>[];
   /** The address at which this client reaches a member. */
   addressOf(member: Member): string;
 }
@@ -97,6 +102,8 @@ export class WatchShard {
   readonly #firstReader: number;
   #channel: FeedChannel | undefined;
   #stream: WatchStream | undefined;
+  /** Whose stream it is. */
+  #store: StoreId | undefined;
   #cancelTimer: CancelTimer | undefined;
   #closed = false;
 
@@ -131,6 +138,20 @@ export class WatchShard {
     this.#connect();
   }
 
+  /**
+   * The reader is given what comes next: reads of the client's session must see it. The place behind it is that of its
+   * last entry. Where that is over only in part, the entry is the next one, as a member sends no other in part; and a
+   * record of a snapshot has no place before the snapshot is over.
+   */
+  see(): void {
+    const end = this.next?.end;
+    if (end?.kind !== 'after') return;
+    const { cluster } = this.#parts.scope;
+    const { epoch, position } = end.position;
+    const route = this.#parts.routes.shardRoutes.find((each) => each.shard === this.shard && each.cluster === cluster);
+    route?.see(epoch, end.version === 0 ? position : position + 1);
+  }
+
   /** The reader has taken what came next. */
   finish(): void {
     const received = this.#queue.shift();
@@ -139,6 +160,19 @@ export class WatchShard {
     this.#queuedBytes -= received.bytes;
     this.#giveBack(received.bytes);
     if (this.#stream === undefined && this.#cancelTimer === undefined && !this.#closed) this.#connect();
+  }
+
+  /** Leaves a member that the map no longer has for one who can give changes, if there is another one. */
+  checkMember(): void {
+    const stream = this.#stream;
+    const candidates = this.#candidates();
+    if (stream === undefined || candidates.length === 0) return;
+    if (candidates.some(({ store }) => store === this.#store)) return;
+    this.#disconnect(
+      stream,
+      new EdisError('unreachable', 'the shard goes on without the member that gave its changes'),
+    );
+    this.#connect();
   }
 
   close(): void {
@@ -153,13 +187,15 @@ export class WatchShard {
     // Without room, `finish` connects.
     if (this.#closed || room < minCreditBytes) return;
     const { routes, transport, environment, scope } = this.#parts;
-    const member = this.#pickMember();
+    const candidates = this.#candidates();
+    const member = candidates[this.#failures % candidates.length];
     if (member === undefined) return this.#retryLater();
     const address = routes.addressOf(member);
     const channel = transport.channel(address);
     const stream = channel.watch();
     this.#channel = channel;
     this.#stream = stream;
+    this.#store = member.store;
     this.#owedBytes = 0;
     this.#heardMs = environment.nowMs();
     this.#awaitSign(stream, `${member.node} at ${address}`);
@@ -190,19 +226,18 @@ export class WatchShard {
   }
 
   /** Living replicas in turn, then the primary, then those that info takes for dead: it may be wrong. */
-  #pickMember(): Member | undefined {
+  #candidates(): readonly Member[] {
     const shard = this.#parts.routes.topology.shards.find((each) => each.shard === this.shard);
-    if (shard === undefined) return undefined;
+    if (shard === undefined) return [];
     const followers = shard.members.filter((member) => member.role === 'replica' && member.store !== shard.primary);
     const living = followers.filter((member) => member.alive);
     const first = living.length === 0 ? 0 : this.#firstReader % living.length;
-    const candidates = [
+    return [
       ...living.slice(first),
       ...living.slice(0, first),
       ...shard.members.filter((member) => member.store === shard.primary),
       ...followers.filter((member) => !member.alive),
     ];
-    return candidates[this.#failures % candidates.length];
   }
 
   #onMessage(stream: WatchStream, response: WatchResponse): void {
@@ -248,6 +283,8 @@ export class WatchShard {
     const wasBegun = this.begun;
     this.#repeating = false;
     this.#place = { kind: 'snapshot', cause };
+    // Whoever stands before it has to take it, too.
+    if (!wasBegun) this.#taken = this.#place;
     this.#push({ kind: 'snapshot-begin', cause, bytes: 0, end: this.#place });
     if (!wasBegun) this.#parts.onBegun(this);
   }

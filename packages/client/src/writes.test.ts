@@ -170,10 +170,41 @@ test.each([
   [{ kind: 'invalid', cause: 'no-such-keyspace', message: 'no such' }, 'no-such-keyspace', false],
   [{ kind: 'too-old', windowMs: 600_000 }, 'too-old', true],
   [{ kind: 'no-quorum', members: 1, needed: 2 }, 'no-quorum', false],
-  [{ kind: 'not-found', position: 1 }, 'protocol', false],
+  [{ kind: 'not-found', position: 1 }, 'protocol', true],
+  [{ kind: 'not-done' }, 'protocol', true],
 ] as const)('a write that is answered with %o fails with %s', async (outcome, code, outcomeUnknown) => {
   const cluster = new FakeCluster({ shards: 1, replicas: 0 });
   const client = await open(cluster);
   cluster.node('s1-w').intercept = () => outcome;
   expect(await failureOf(client.put('k', 'v'))).toMatchObject({ code, outcomeUnknown });
+});
+
+test('a write whose keyspace is dropped before it could be repeated may have been done', async () => {
+  const cluster = new FakeCluster({ shards: 1, replicas: 0 });
+  const client = await open(cluster);
+  await client.createKeyspace('short');
+  const keyspace = client.keyspace('short');
+  await keyspace.put('k', 'v');
+  const node = cluster.node('s1-w');
+  node.losesAnswer = true;
+  const failure = failureOf(keyspace.increment('n'));
+  await until('the node has died', () => !node.up);
+  cluster.change({ keyspaces: cluster.topology.keyspaces.filter(({ name }) => name !== 'short') });
+  node.restart();
+  expect(await failure).toMatchObject({ code: 'no-such-keyspace', outcomeUnknown: true });
+  expect(await failureOf(keyspace.increment('n'))).toMatchObject({ code: 'no-such-keyspace', outcomeUnknown: false });
+});
+
+test('a connection that is closed in the turn of a call after a long silence stays closed', async () => {
+  const cluster = new FakeCluster({ shards: 1, replicas: 0 });
+  let skippedMs = 0;
+  const environment = { ...systemEnvironment, nowMs: () => systemEnvironment.nowMs() + skippedMs };
+  const client = await openOver(cluster, {}, environment);
+  await client.put('k', '0');
+  skippedMs = 130_000;
+  const put = failureOf(client.put('k', '1'));
+  await client.close();
+  expect(await put).toMatchObject({ code: 'closed', outcomeUnknown: false });
+  for (let turns = 0; turns < 5; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+  expect(cluster.streamCount).toBe(0);
 });

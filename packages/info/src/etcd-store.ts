@@ -5,7 +5,8 @@
  * that it writes, so an info that no longer leads cannot write, whatever it believes. A transaction whose outcome is
  * unknown is sent again with the same comparisons: they let it be carried out once, and if they fail, what etcd has
  * is read in the same transaction. Nothing is said before that, and if this info's time is over first, the change is
- * answered as unknown.
+ * answered as unknown. An info that neither leads nor hears of etcd says so to those who go by its map: another one may
+ * lead, and theirs would be old for as long as that lasts.
  *
  * Assumes that nobody but infos of this prefix writes below it.
  *
@@ -29,6 +30,9 @@ import type { InfoStore, StoreListener } from './store.ts';
 /** How long etcd is looked for when info starts. */
 const startMs = 5000;
 const retryMs = 200;
+/** etcd's own elections are over by then. Then it comes ever more seldom: perhaps etcd is away for all infos. */
+const cutOffMs = 3000;
+const maxCutOffMs = 30_000;
 /**
  * etcd takes 128 operations in a transaction by default. More rows than that change at once in clusters of more than a
  * hundred shards only; then the cluster's own row, with which a change becomes visible, goes last.
@@ -67,6 +71,7 @@ export class EtcdStore implements InfoStore {
   /** Undefined: this info is not elected. */
   #elected: Elected | undefined;
   #term: Term | undefined;
+  #cutOffTimer: NodeJS.Timeout | undefined;
 
   constructor(settings: EtcdSettings, logger: Logger) {
     this.#settings = settings;
@@ -85,7 +90,10 @@ export class EtcdStore implements InfoStore {
     });
     this.#mirror = new EtcdMirror(this.#client, settings.prefix, {
       onChange: (keys) => this.#onChange(keys),
-      onLost: (error) => this.#logger.warn({ event: 'etcd-lost', code: error.code }, error.message),
+      onLost: (error) => {
+        this.#logger.warn({ event: 'etcd-lost', code: error.code }, error.message);
+        this.#awaitCutOff(cutOffMs);
+      },
     });
   }
 
@@ -131,6 +139,7 @@ export class EtcdStore implements InfoStore {
 
   async close(): Promise<void> {
     this.#listener = undefined;
+    clearTimeout(this.#cutOffTimer);
     await this.#election.leave();
     this.#mirror.close();
     this.#client.close();
@@ -182,6 +191,18 @@ export class EtcdStore implements InfoStore {
         await pause(retryMs);
       }
     }
+  }
+
+  #awaitCutOff(delayMs: number): void {
+    clearTimeout(this.#cutOffTimer);
+    this.#cutOffTimer = setTimeout(() => {
+      const { lastError } = this.#mirror;
+      if (lastError === undefined) return;
+      // It decides until its lease ends; then another one may.
+      if (this.#election.isActive) return this.#awaitCutOff(cutOffMs);
+      this.#listener?.onCutOff(lastError);
+      this.#awaitCutOff(Math.min(maxCutOffMs, 2 * delayMs));
+    }, delayMs);
   }
 
   #depose(cause: StandDownCause): void {

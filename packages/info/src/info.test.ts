@@ -5,6 +5,7 @@ import type {
   ClusterState,
   Configuration,
   InfoMessage,
+  InfoNode,
   NodeMessage,
   NodeReport,
   Registration,
@@ -19,7 +20,7 @@ import { settings } from './config.ts';
 import { EmbeddedStore } from './embedded-store.ts';
 import { Info } from './info.ts';
 import { processSurroundings } from './process-surroundings.ts';
-import type { InfoStore } from './store.ts';
+import type { InfoStore, StoreListener } from './store.ts';
 import { MemoryStore } from './store.ts';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
@@ -327,6 +328,46 @@ describe('info over gRPC', () => {
     await info.drain();
     await vi.waitFor(() => expect(node.closed).toBe(true));
     expect(info.topology.shards[0]?.members[0]?.alive).toBe(true);
+  });
+});
+
+describe('an info that stands by', () => {
+  test('sends those who follow its map on when it is cut off from the store, and takes who comes back', async () => {
+    const decided = await startInfo(new MemoryStore());
+    const topology = { ...decided.info.topology, revision: 7 };
+    const stored: ClusterState = { topology, records: [], nextKeyspaceId: 2 };
+    const joined: StoreListener[] = [];
+    class StandbyStore extends MemoryStore {
+      override join(_self: InfoNode, listener: StoreListener): Promise<void> {
+        joined.push(listener);
+        listener.onState(stored);
+        return Promise.resolve();
+      }
+    }
+    const { address } = await startInfo(new StandbyStore());
+    const channel = channelTo(address);
+    const watch = () => {
+      const watcher: { revision: number; closed: boolean; error: EdisError | undefined } = {
+        revision: 0,
+        closed: false,
+        error: undefined,
+      };
+      channel.watchTopology().listen({
+        onMessage: (update) => {
+          watcher.revision = applyUpdate(undefined, update)?.revision ?? 0;
+        },
+        onClose: (error) => Object.assign(watcher, { closed: true, error }),
+      });
+      return watcher;
+    };
+    const [first, second] = [watch(), watch()];
+    await vi.waitFor(() => expect([first.revision, second.revision]).toEqual([7, 7]));
+    joined[0]?.onCutOff(new EdisError('unreachable', 'etcd is silent'));
+    await vi.waitFor(() => expect([first.closed, second.closed]).toEqual([true, true]));
+    expect(first.error).toMatchObject({ code: 'unreachable', message: expect.stringContaining('etcd is silent') });
+    const again = watch();
+    await vi.waitFor(() => expect(again.revision).toBe(7));
+    expect(again.closed).toBe(false);
   });
 });
 

@@ -3,7 +3,8 @@
  *
  * Guarantees: whatever leaves this process was durable before; receivers that do not read cost one missed map, never
  * memory; a failed save takes the process out of service. With several infos on one store, one decides; the others
- * stand by: they serve the map as it is stored, and answer changes and sessions with who decides. The map that a
+ * stand by: they serve the map as it is stored, and answer changes and sessions with who decides. One that is cut off
+ * from the store sends its receivers on, and takes those who come back: an old map is better than none. The map that a
  * receiver has never goes back when that changes.
  */
 import type {
@@ -112,6 +113,7 @@ export class Info implements RunningRole, InfoHandlers {
       onActive: (stored, fencing) => this.#beginTenure(self, stored, fencing),
       onStandby: (error) => this.#loseTenure(error),
       onState: (stored) => this.#onStored(self, stored),
+      onCutOff: (error) => this.#sendOn(error),
       onFailed: (error) => this.#fail(error),
     });
     const failure = await Promise.race([this.#firstMap, this.failed]);
@@ -252,6 +254,15 @@ export class Info implements RunningRole, InfoHandlers {
     if (tenure === undefined) return;
     if (!this.#stopping) this.#around.logger.warn({ event: 'standby', code: error.code }, error.message);
     tenure.lose(error);
+  }
+
+  #sendOn(cause: EdisError): void {
+    const watchers = [...this.#watchers.keys()];
+    if (watchers.length === 0) return;
+    const message = `this info hears of no changes (${cause.message}); another one may know more`;
+    this.#around.logger.warn({ event: 'cut-off', code: cause.code, watchers: watchers.length }, message);
+    const error = new EdisError('unreachable', message, { cause });
+    for (const watcher of watchers) watcher.cancel(error);
   }
 
   #onStored(self: InfoNode, stored: ClusterState): void {

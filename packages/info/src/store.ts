@@ -11,6 +11,11 @@ export interface StoreListener {
   onStandby(error: EdisError): void;
   /** While another one decides: the newest state that is stored. */
   onState(state: ClusterState): void;
+  /**
+   * Nothing is heard of the store, and another info may decide: whoever goes by this one's map may find another info
+   * that knows more. Said for as long as that lasts, ever more seldom.
+   */
+  onCutOff(error: EdisError): void;
   /** The store is good for nothing but closing. */
   onFailed(error: EdisError): void;
 }

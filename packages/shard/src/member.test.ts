@@ -2,11 +2,13 @@ import type {
   BatchResponse,
   Configuration,
   InfoMessage,
+  Member,
   NodeMessage,
   NodeRole,
   Operation,
   Result,
   Topology,
+  WatchResponse,
 } from '@edis/core';
 import { defaultKeyspaceSettings } from '@edis/core';
 import type { MessageStream } from '@edis/rpc';
@@ -231,6 +233,43 @@ describe('a member', () => {
       async () => expect((await second.channel.stats(call)).lastEntry.position).toBe(lastEntry.position),
       patience,
     );
+  });
+
+  test('that no longer hears its living primary gives its feeds up, and takes no more of them', async () => {
+    const primary = await start('write-shard');
+    configuration = { ...configuration, epoch: 2, leaseMs: 1000 };
+    primary.session.stream.send({ kind: 'configuration', configuration });
+    const replica = await start('read-shard');
+    const store = configuration.primary;
+    const { endpoints = [] } = primary.session.registration ?? {};
+    const member: Member = { node: 'w', store, role: 'primary', alive: true, endpoints, host: '', pid: 0 };
+    const tell = (alive: boolean): void => {
+      const shards = topology.shards.map((shard) => ({ ...shard, primary: store, members: [{ ...member, alive }] }));
+      replica.session.stream.send({ kind: 'topology', update: { kind: 'whole', topology: { ...topology, shards } } });
+    };
+    tell(true);
+    const open = (): WatchResponse[] => {
+      const heard: WatchResponse[] = [];
+      const stream = replica.channel.watch();
+      closers.push(() => stream.cancel());
+      stream.listen({ onMessage: (message) => heard.push(message), onClose: () => {} });
+      const scope = { shard: 's1', cluster: 'cluster-1', keyspace: 0, prefix: '' } as const;
+      stream.send({ kind: 'open', ...scope, from: { kind: 'now' }, creditBytes: MIB });
+      return heard;
+    };
+    const feed = open();
+    await vi.waitFor(() => expect(feed).toMatchObject([{ kind: 'started' }]), patience);
+    await primary.channel.execute(batchOf({ operations: [put('a', '1', { request: 1 })] }), call);
+    await vi.waitFor(() => expect(feed.at(-1)).toMatchObject({ changes: [{ key: 'a' }] }), patience);
+    await primary.member.close();
+    await vi.waitFor(() => expect(feed.at(-1)).toEqual({ kind: 'refused', cause: 'not-serving' }), patience);
+    const refused = open();
+    await vi.waitFor(() => expect(refused).toEqual([{ kind: 'refused', cause: 'not-serving' }]), patience);
+    tell(false);
+    await vi.waitFor(() => {
+      const kept = open();
+      return vi.waitFor(() => expect(kept).toMatchObject([{ kind: 'started' }]));
+    }, patience);
   });
 
   test('ends with what info says when info refuses it', async () => {

@@ -36,6 +36,7 @@ import { Reader } from './reader.ts';
 import { ReplicaSide } from './replica-side.ts';
 import { Retirement } from './retirement.ts';
 import { WatchFeeds } from './watch-feeds.ts';
+import { isLedByAnother, WatchLevel } from './watch-level.ts';
 
 /** What the process hands in: everything that is not decided by the settings. */
 export interface MemberSurroundings {
@@ -245,6 +246,7 @@ export class Member {
   #tick(nowMs: number): void {
     this.#counters.tick(nowMs);
     this.#streams.figures.tick(nowMs);
+    this.#watchFeeds.look();
   }
 
   #makeWatchFeeds(): WatchFeeds {
@@ -256,6 +258,11 @@ export class Member {
       cluster: () => store.identity.cluster,
       shard: () => store.identity.shard,
       serving: () => this.#current.serving,
+      level: new WatchLevel({
+        stalenessMs: () => this.#current.state().stalenessMs,
+        leaseMs: () => this.#group.configuration?.leaseMs ?? 0,
+        isLedByAnother: () => isLedByAnother(this.#ownership.topology, store.identity.shard, store.identity.store),
+      }),
       wallMs,
       onCount: (count) => {
         this.#counters.watchers = count;

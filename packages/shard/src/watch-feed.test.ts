@@ -5,7 +5,9 @@ import type { MessageStream, StreamListener } from '@edis/rpc';
 import type { LoggedOperation, Store, StoreOptions } from '@edis/store';
 import { deleteOf, entryOf, FakeWorld, keyspaceOf, putOf } from '@edis/store/testing';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { changeBytes } from './watch-change.ts';
 import { maxFeeds, WatchFeeds } from './watch-feeds.ts';
+import { WatchLevel } from './watch-level.ts';
 
 const closers: (() => Promise<void> | void)[] = [];
 
@@ -71,6 +73,8 @@ class Bed {
   readonly store: Store;
   readonly feeds: WatchFeeds;
   serving = true;
+  stalenessMs = 0;
+  isLedByAnother = true;
   nowMs = 1_000_000;
   #position = 0;
   #epoch = 1;
@@ -94,6 +98,11 @@ class Bed {
       cluster: () => 'c1',
       shard: () => 's1',
       serving: () => this.serving,
+      level: new WatchLevel({
+        stalenessMs: () => this.stalenessMs,
+        leaseMs: () => 2000,
+        isLedByAnother: () => this.isLedByAnother,
+      }),
       wallMs: () => this.nowMs,
       onCount: () => {},
       onError: () => {},
@@ -107,6 +116,11 @@ class Bed {
     this.store.setVisible(this.#position);
     this.feeds.onShown();
     return this.#position;
+  }
+
+  /** So many seconds pass. */
+  look(count: number): void {
+    for (let each = 0; each < count; each += 1) this.feeds.look();
   }
 
   openEpoch(): number {
@@ -203,6 +217,44 @@ describe('a feed of a member', () => {
     const positions = stream.heard.map((message) => (message.kind === 'changes' ? message.position : undefined));
     expect(positions).toContainEqual({ epoch: 2, position: 2 });
     expect(positions.slice(1).map((each) => each?.position)).toEqual([1, 2, 3]);
+  });
+
+  test.each([64, 4096])('says up to where the log has each change, with a credit of %i KiB', async (credit) => {
+    const value = (bytes: number): string => 'v'.repeat(bytes);
+    const other = putOf('other', '1', { keyspace: 9 });
+    const bed = await Bed.open();
+    // Large and small ones, alone and with others, before and behind entries that have nothing for the reader.
+    bed.write(putOf('a', '1'), putOf('b', '1'));
+    bed.write(putOf('c', value(30_000)), putOf('d', value(40_000)), putOf('e', value(40_000)), other);
+    bed.write(other);
+    bed.write(putOf('f', value(300_000)), putOf('g', '1'), other);
+    bed.write(other);
+    bed.write(putOf('h', value(300_000)), other);
+    bed.write(putOf('i', value(300_000)));
+    bed.write(putOf('j', '1'));
+    const stream = bed.watch(logBegin, { creditBytes: credit * 1024 });
+    let takenBytes = 0;
+    const takeAll = (): number => {
+      const bytes = stream.sentBytes - takenBytes;
+      takenBytes += bytes;
+      if (bytes > 0) stream.ask({ kind: 'grant', bytes });
+      return stream.changes.length;
+    };
+    await vi.waitUntil(() => takeAll() >= 10, { interval: 5 });
+    expect(stream.changes.map(({ key }) => key).join('')).toBe('abcdefghij');
+    let told = 0;
+    for (const message of stream.heard) {
+      if (message.kind !== 'changes') continue;
+      const { changes, bytes, position } = message;
+      for (const { version } of changes) {
+        // In part it is the entry behind the last position that was told.
+        const entry = Math.floor(version / 1_000_000);
+        if (position === undefined) expect(entry).toBe(told + 1);
+        else expect(entry > told && entry <= position.position).toBe(true);
+      }
+      expect(bytes).toBe(changes.reduce((sum, each) => sum + changeBytes(each), 0));
+      told = position?.position ?? told;
+    }
   });
 
   test('ends when its keyspace is dropped', async () => {
@@ -333,6 +385,39 @@ describe('a feed is refused', () => {
     bed.feeds.drain();
     expect(streams.every(({ closed }) => closed)).toBe(true);
     expect(streams[1]?.heard.at(-1)).toEqual({ kind: 'refused', cause: 'not-serving' });
+  });
+
+  test('from a while on after the member has ceased to hear its primary, and no longer once it is level', async () => {
+    const bed = await Bed.open();
+    const stream = bed.watch({ kind: 'now' });
+    bed.write(putOf('a', '1'));
+    await heard(stream, 1);
+    bed.stalenessMs = 2001;
+    bed.look(4);
+    expect(bed.watch({ kind: 'now' }).closed).toBe(false);
+    expect(stream.closed).toBe(false);
+    bed.look(1);
+    await vi.waitUntil(() => stream.closed);
+    expect(stream.heard.at(-1)).toEqual({ kind: 'refused', cause: 'not-serving' });
+    for (const kind of ['now', 'start'] as const) {
+      expect(bed.watch({ kind }).heard).toEqual([{ kind: 'refused', cause: 'not-serving' }]);
+    }
+    bed.stalenessMs = 2000;
+    expect(bed.watch({ kind: 'now' }).closed).toBe(false);
+  });
+
+  test('not because nobody leads its shard: to go elsewhere brings nothing', async () => {
+    const bed = await Bed.open();
+    bed.stalenessMs = Number.MAX_SAFE_INTEGER;
+    bed.isLedByAnother = false;
+    bed.look(60);
+    const stream = bed.watch({ kind: 'now' });
+    bed.write(putOf('a', '1'));
+    await heard(stream, 1);
+    expect(stream.closed).toBe(false);
+    bed.isLedByAnother = true;
+    bed.look(1);
+    await vi.waitUntil(() => stream.closed);
   });
 
   test('as a fault of the reader when it does not begin by opening', async () => {

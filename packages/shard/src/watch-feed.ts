@@ -6,7 +6,8 @@
  * the view) is in memory, so what a slow reader does not take stays in files. Where the log can not go on from the
  * reader's position, all records are sent, and the reader is told why. A message never has changes of two epochs, and
  * changes of a new epoch come only after a message that says its position: so the epoch of the last position is that
- * of all changes behind it.
+ * of all changes behind it. A message without a position that is not of a snapshot has changes of one entry alone, the
+ * one right behind the last position that was told: so a reader knows where the log has each change at the latest.
  * Assumes: an epoch's first entry has no changes. Positions may be cut off or jump at any time (a follower cuts its
  * log or takes a snapshot), so each portion begins with a look at the epoch of the last one's end.
  */
@@ -16,6 +17,7 @@ import type { MessageStream } from '@edis/rpc';
 import type { EncodedEntries, Entry } from '@edis/store';
 import type { WatchScope } from './watch-change.ts';
 import { changeBytes, changeOf, endOfPrefix, snapshotChange } from './watch-change.ts';
+import type { WatchLevel } from './watch-level.ts';
 import type { WatchStore } from './watch-store.ts';
 
 /** Less would make a message of every change. */
@@ -31,6 +33,7 @@ export interface WatchFeedParts {
   readonly cluster: () => string;
   readonly shard: () => string;
   readonly serving: () => boolean;
+  readonly level: WatchLevel;
   readonly wallMs: () => number;
   readonly decode: (body: Uint8Array) => Entry;
   readonly onClosed: (feed: WatchFeed) => void;
@@ -54,6 +57,9 @@ export class WatchFeed {
   /** What the next message will carry. */
   #changes: Change[] = [];
   #bytes = 0;
+  /** Of these, what whole entries had. */
+  #wholeCount = 0;
+  #wholeBytes = 0;
   /** Bytes of the portion that is being looked through. */
   #portionBytes = 0;
   /** The last entry that was looked through. */
@@ -142,8 +148,8 @@ export class WatchFeed {
   }
 
   #obstacle(): WatchRefusalCause | undefined {
-    const { serving, store } = this.#parts;
-    if (!serving()) return 'not-serving';
+    const { serving, level, store } = this.#parts;
+    if (!serving() || level.isCutOff) return 'not-serving';
     const keyspace = store.keyspaces.get(this.#scope.keyspace);
     return keyspace === undefined || keyspace.dropped ? 'no-such-keyspace' : undefined;
   }
@@ -234,16 +240,22 @@ export class WatchFeed {
 
   async #takeEntry(entry: Entry): Promise<boolean> {
     const scope = this.#scope;
-    for (let index = 0; index < entry.operations.length; index += 1) {
+    const last = entry.operations.length - 1;
+    this.#wholeCount = this.#changes.length;
+    this.#wholeBytes = this.#bytes;
+    for (let index = 0; index <= last; index += 1) {
       const operation = entry.operations[index];
       if (operation === undefined) break;
       if (operation.kind === 'drop' && operation.keyspace === scope.keyspace) {
-        this.#flush(undefined);
+        this.#flushWithin();
         this.refuse('no-such-keyspace');
         return false;
       }
       const change = changeOf(operation, entry.timestamp + index, scope);
-      if (change !== undefined && !(this.#add(change) || (await this.#room()))) return false;
+      if (change === undefined || this.#add(change)) continue;
+      if (index === last) this.#flush({ epoch: entry.epoch, position: entry.position });
+      else this.#flushWithin();
+      if (!(await this.#room())) return false;
     }
     return true;
   }
@@ -260,7 +272,9 @@ export class WatchFeed {
         const nowMs = wallMs();
         for (const record of page) {
           if (isExpired(record.expiresAtMs, nowMs)) continue;
-          if (!(this.#add(snapshotChange(record)) || (await this.#room()))) return false;
+          if (this.#add(snapshotChange(record))) continue;
+          this.#flush(undefined);
+          if (!(await this.#room())) return false;
         }
         if (this.#over) return false;
       }
@@ -275,13 +289,25 @@ export class WatchFeed {
     return !this.#over;
   }
 
-  /** False: the message was full and has been sent; wait for room before the next change. */
+  /** False: the message is full; send it, and wait for room before the next change. */
   #add(change: Change): boolean {
     this.#changes.push(change);
     this.#bytes += changeBytes(change);
-    if (this.#bytes < Math.min(maxPortionBytes, this.#creditBytes)) return true;
+    return this.#bytes < Math.min(maxPortionBytes, this.#creditBytes);
+  }
+
+  /** Sends the changes there are, in the middle of an entry: first what whole entries before it had. */
+  #flushWithin(): void {
+    const changes = this.#changes.splice(this.#wholeCount);
+    const bytes = this.#bytes - this.#wholeBytes;
+    this.#bytes = this.#wholeBytes;
+    if (this.#changes.length > 0) this.#flush(this.#place);
+    else if (this.#told?.position !== this.#place.position) this.#tellPlace();
+    this.#wholeCount = 0;
+    this.#wholeBytes = 0;
+    this.#changes = changes;
+    this.#bytes = bytes;
     this.#flush(undefined);
-    return false;
   }
 
   /** Sends the changes there are; `position`: where a reader stands that has them; undefined: within an entry. */
@@ -306,6 +332,10 @@ export class WatchFeed {
 
   #tellEpoch(): void {
     if (this.#told?.position === this.#place.position || this.#changes.length > 0) return;
+    this.#tellPlace();
+  }
+
+  #tellPlace(): void {
     this.#told = this.#place;
     this.#send({ kind: 'changes', changes: [], position: this.#place, bytes: 0 });
   }

@@ -60,6 +60,13 @@ export class WatchFeeds {
     else this.#add(feed);
   }
 
+  /** To be called each second: looks whether this member hears of changes at all. */
+  look(): void {
+    const { level } = this.#parts;
+    level.look();
+    if (level.isCutOff) for (const feed of this.#feeds) feed.pump();
+  }
+
   /** More of the log is visible. */
   onShown(): void {
     if (this.#feeds.size === 0 || this.#cancelPump !== undefined) return;

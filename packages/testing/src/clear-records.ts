@@ -5,7 +5,7 @@ import { EdisError, type NodeStats, type Topology } from '@edis/core';
 const maxDeletes = 1024;
 
 const pollMs = 1;
-/** Followers are in this very process: more means that one hangs. */
+/** Info and followers are in this very process: more means that one hangs. */
 const settleMs = 10_000;
 
 /** Removes every record, and waits until no node shows or counts one. */
@@ -25,8 +25,16 @@ async function newestMap(client: Client): Promise<Topology> {
       throw caught;
     },
   );
-  while (client.topology().revision < revision) await pause();
-  return client.topology();
+  const endMs = performance.now() + settleMs;
+  for (;;) {
+    const topology = client.topology();
+    if (topology.revision >= revision) return topology;
+    if (performance.now() > endMs) {
+      const missing = `map ${revision} had not come to the client, whose map is ${topology.revision}`;
+      throw new EdisError('deadline', `after ${settleMs} ms, ${missing}`);
+    }
+    await pause();
+  }
 }
 
 async function clearKeyspace(keyspace: ByteKeyspace): Promise<void> {

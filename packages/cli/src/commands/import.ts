@@ -107,7 +107,6 @@ async function runImport(client: Client, transfer: Transfer, context: CommandCon
       timeoutMs: timeoutGiven ? timeoutMs : defaultWriteMs,
       stopReading: stopReading.signal,
       giveUp: giveUp.signal,
-      nowMs: Date.now,
       onProgress: (bytesRead, written) => progress.update(bytesRead, written),
     });
     return await run.run(readLines(input));

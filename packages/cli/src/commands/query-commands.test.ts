@@ -1,9 +1,10 @@
 import { PassThrough } from 'node:stream';
-import type { WatchEvent } from '@edis/client';
+import type { GetResult, WatchEvent } from '@edis/client';
 import { EdisError, type Topology } from '@edis/core';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { runCli } from '../cli.ts';
 import { FakeClient } from '../testing/fake-client.ts';
+import { FakeStream } from '../testing/fake-stream.ts';
 import { fakeWorld, runFake } from '../testing/fake-world.ts';
 import { sampleTopology } from '../testing/sample-cluster.ts';
 
@@ -288,4 +289,17 @@ test('a scan that fails in the middle prints what it had, and the cursor', async
   const { exitCode, stdout, stderr } = await runFake(['scan'], { client });
   expect([exitCode, stdout.text]).toEqual([3, 'a\tvalue of a\nb\tvalue of b\n']);
   expect(stderr.text).toBe('edis: no answer in time; go on with --cursor 2\n');
+});
+
+test('a scan that fails before it has printed anything leaves no place to go on from', async () => {
+  const client = await clientWith(['a', 'b']);
+  const stream = new FakeStream<GetResult>([], {});
+  stream.cursor = '0';
+  stream[Symbol.asyncIterator] = async function* nothing() {
+    yield* [];
+    throw new EdisError('unreachable', 'nobody serves s1');
+  };
+  client.scan = () => stream;
+  const { exitCode, stderr } = await runFake(['scan'], { client });
+  expect([exitCode, stderr.text]).toEqual([3, 'edis: nobody serves s1\n']);
 });
