@@ -40,6 +40,8 @@ export interface ClusterState {
   readonly records: readonly ShardRecord[];
   /** Id of the next new keyspace: logs know keyspaces by id alone, so no id is ever used again. */
   readonly nextKeyspaceId: number;
+  /** Nodes that were forgotten on the operator's word, for as long as he repeats it at each start. Absent: none. */
+  readonly forgotten?: readonly string[];
 }
 
 /** Where a store is. */
@@ -84,6 +86,14 @@ export function placeOf(state: ClusterState, matches: (member: Member, shard: Sh
 
 export function placeOfStore(state: ClusterState, store: StoreId): Place | undefined {
   return placeOf(state, (member) => member.store === store);
+}
+
+/** The shard in which a store counts, with a place or without one. */
+export function shardOfVoter(state: ClusterState, store: StoreId): Pick<Place, 'shard' | 'record'> | undefined {
+  const index = state.records.findIndex((record) => record.members.includes(store));
+  const shard = state.topology.shards[index];
+  const record = state.records[index];
+  return shard === undefined || record === undefined ? undefined : { shard, record };
 }
 
 /** 0: unknown. */

@@ -136,6 +136,14 @@ class Shell {
     }
   }
 
+  /** Time goes by while these report. */
+  passHeard(milliseconds: number, ...sessions: readonly (SessionId | undefined)[]): void {
+    for (let passed = 0; passed < milliseconds; passed += reportMs) {
+      for (const session of sessions) this.report(session ?? 0);
+      this.pass(reportMs);
+    }
+  }
+
   get topology(): Topology {
     return this.cluster.state.topology;
   }
@@ -196,6 +204,7 @@ class Shell {
     );
   }
 }
+
 describe('forming', () => {
   test('a write shard gets a new shard, and is welcomed with the map and its configuration', () => {
     const shell = new Shell();
@@ -297,6 +306,37 @@ describe('epochs', () => {
     expect(shell.memberOf('w1')?.epoch).toBe(31);
   });
 
+  test('the highest epoch that a node may have seen shuts nobody out who hears of a higher one then', () => {
+    const shell = new Shell(1);
+    shell.group();
+    const seenEpoch = 2 ** 48;
+    shell.promise(shell.register('w1', { seenEpoch, incarnation: 2 }));
+    expect(shell.record?.epoch).toBe(seenEpoch + 1);
+    const again = shell.register('w1', { seenEpoch: seenEpoch + 1, promisedEpoch: seenEpoch + 3, incarnation: 3 });
+    shell.promise(again);
+    expect(shell.record?.epoch).toBe(seenEpoch + 4);
+  });
+
+  test('an answer with an epoch that no cluster comes to ends the session, and is not counted from', () => {
+    const shell = new Shell(1);
+    const [w1, r1] = shell.group('r1');
+    shell.disconnect(w1 ?? 0);
+    const asked = shell.askedOf(r1 ?? 0)?.epoch ?? 0;
+    const lastEntry = { epoch: 1, position: 1 };
+    for (const [promisedEpoch, entry] of [
+      [2 ** 53 - 1, lastEntry],
+      [asked, { ...lastEntry, epoch: 2 ** 50 }],
+      [asked, { ...lastEntry, position: 0.5 }],
+    ] as const) {
+      const session = shell.register('r1', { role: 'read-shard' });
+      const kind = promisedEpoch === asked ? 'promised' : 'outdated';
+      shell.say(session, { kind: 'promise', answer: { kind, promisedEpoch, lastEntry: entry, witness: true } });
+      expect(shell.ended.at(-1)).toBe(session);
+    }
+    expect(shell.askedOf(shell.register('r1', { role: 'read-shard' }))?.epoch).toBe(asked);
+    expect(shell.record?.primary).toBe('store-w1');
+  });
+
   test('a second registration of a store replaces the first session, whose end changes nothing', () => {
     const shell = new Shell();
     const first = shell.register('w1');
@@ -321,6 +361,9 @@ describe('refusals', () => {
     ['an empty address', 'invalid', 'w9', { endpoints: [{ network: '', address: '' }] }],
     ['a shard that is no name', 'invalid', 'w9', { shard: 'shard-one' }],
     ['an impossible epoch', 'invalid', 'w9', { seenEpoch: -1 }],
+    ['an epoch that was seen and is too high', 'invalid', 'w9', { seenEpoch: 2 ** 53 - 1 }],
+    ['an epoch that was promised and is too high', 'invalid', 'w1', { promisedEpoch: 2 ** 48 + 1 }],
+    ['an entry of an epoch that is too high', 'invalid', 'w9', { lastEntry: { epoch: 2 ** 50, position: 1 } }],
   ];
 
   test.each(cases)('%s is refused as %s, and nothing changes', (_, cause, node, change) => {
@@ -464,14 +507,29 @@ describe('liveness', () => {
   test('a restart of info changes nothing for nodes that come back within deadAfterMs', () => {
     const shell = new Shell();
     shell.form();
-    const { revision } = shell.topology;
     shell.restart();
+    const { revision } = shell.topology;
     shell.pass(deadAfterMs - reportMs);
     for (const node of ['w1', 'w2']) shell.register(node);
     expect(shell.topology.revision).toBe(revision);
     shell.pass(reportMs);
     expect(shell.topology.shards.map((shard) => shard.members[0]?.alive)).toEqual([true, true, false]);
     expect(shell.topology.revision).toBe(revision + 1);
+  });
+
+  test('an info that begins shows what is stored under a revision of its own, also when it changes nothing', () => {
+    const shell = new Shell();
+    const [, w2, w3] = shell.form();
+    const published = shell.topology;
+    shell.passHeard(deadAfterMs, w2, w3);
+    const { durable } = shell;
+    // Of a save that was not ended the shards are stored, and the cluster's own row with the revision is not.
+    if (durable !== undefined)
+      shell.durable = { ...durable, topology: { ...durable.topology, revision: published.revision } };
+    shell.restart();
+    expect(shell.topology.shards[0]?.members[0]).toMatchObject({ node: 'w1', alive: false });
+    expect(shell.topology).toEqual({ ...durable?.topology, revision: published.revision + 1 });
+    expect(shell.durable).toBe(shell.cluster.state);
   });
 
   test('reports that say nothing new change nothing', () => {
@@ -492,72 +550,6 @@ describe('liveness', () => {
     shell.register('w1', { endpoints });
     expect(shell.topology.revision).toBe(revision + 1);
     expect(shell.configurationsOf(r1).at(-1)).toMatchObject({ primaryEndpoints: endpoints, epoch: 1 });
-  });
-});
-
-describe('places', () => {
-  test('a store keeps its place, whichever binary it is started with', () => {
-    const shell = new Shell(1);
-    const [, r1] = shell.group('r1');
-    shell.disconnect(r1 ?? 0);
-    const asWriteShard = shell.register('r1', { role: 'write-shard', incarnation: 2 });
-    expect(shell.refusalOf(asWriteShard)).toBeUndefined();
-    expect(shell.memberOf('r1')).toMatchObject({ shard: 's1', role: 'learner' });
-    const asReadShard = shell.register('w1', { role: 'read-shard', incarnation: 2 });
-    expect(shell.refusalOf(asReadShard)).toBeUndefined();
-    expect(shell.askedOf(asReadShard)).toMatchObject({ preferred: 'store-w1' });
-    expect(shell.record).toMatchObject({ primary: 'store-w1', members: ['store-w1', 'store-r1'] });
-  });
-
-  test('an emptied directory of a former primary takes its place as a learner, not a new shard', () => {
-    const shell = new Shell(1);
-    const [w1, r1] = shell.group('r1');
-    shell.disconnect(w1 ?? 0);
-    shell.promise(r1 ?? 0);
-    expect(shell.record?.primary).toBe('store-r1');
-    shell.register('w1', { store: 'emptied' });
-    expect(shell.memberOf('w1')).toMatchObject({ shard: 's1', role: 'learner', store: 'emptied' });
-    // What it was is still a member, until the primary has removed it: its data may be what a quorum rests on.
-    expect(shell.record?.members).toEqual(['store-w1', 'store-r1']);
-  });
-
-  test('an emptied directory of a primary waits while another may follow it, and becomes no new shard', () => {
-    const shell = new Shell(1);
-    const [w1, r1] = shell.group('r1');
-    shell.disconnect(w1 ?? 0);
-    expect(shell.refusalOf(shell.register('w1', { store: 'emptied' }))).toBe('no-such-shard');
-    shell.promise(r1 ?? 0);
-    shell.register('w1', { store: 'emptied' });
-    expect(shell.topology.shards).toHaveLength(1);
-    expect(shell.memberOf('w1')).toMatchObject({ shard: 's1', role: 'learner', store: 'emptied' });
-  });
-
-  test('an emptied directory of a primary waits for a person when the only other copy does not count', () => {
-    const shell = new Shell(1);
-    const [w1, r1] = shell.group('r1');
-    shell.say(w1 ?? 0, { kind: 'propose', proposal: { epoch: 2, change: 'remove', store: 'store-r1' } });
-    shell.disconnect(w1 ?? 0);
-    shell.disconnect(r1 ?? 0);
-    const emptied = shell.register('w1', { store: 'emptied', shard: 's1' });
-    expect(shell.refusalOf(emptied)).toBe('waits-for-operator');
-    expect(shell.messagesOf(emptied)).toMatchObject([
-      { message: expect.stringContaining("'edis promote --unsafe s1' takes the copy of r1") },
-    ]);
-    const again = shell.register('r1', { role: 'read-shard', shard: 's1' });
-    shell.run(shell.cluster.onPromote({ shard: 's1', node: '', isUnsafe: true }, shell.nowMs).effects);
-    shell.promise(again, { epoch: 1, position: 5 });
-    expect(shell.record?.primary).toBe('store-r1');
-    expect(shell.refusalOf(shell.register('w1', { store: 'emptied', shard: 's1' }))).toBeUndefined();
-    expect(shell.memberOf('w1')).toMatchObject({ shard: 's1', role: 'learner', store: 'emptied' });
-  });
-
-  test('an emptied directory never takes the place of the primary that the shard waits for', () => {
-    const shell = new Shell(1);
-    const w1 = shell.register('w1');
-    shell.disconnect(w1);
-    shell.register('w1', { store: 'emptied' });
-    expect(shell.record?.primary).toBe('store-w1');
-    expect(shell.refusalOf(shell.register('w9', { store: 'other', shard: 's1' }))).toBe('shard-taken');
   });
 });
 

@@ -30,7 +30,8 @@ import {
 import { EdisError, unreachable } from './error.ts';
 import type { LivenessChange } from './failure-detector.ts';
 import { FailureDetector } from './failure-detector.ts';
-import { decideForget } from './forget-decision.ts';
+import type { Forgetting } from './forget-decision.ts';
+import { decideForgetting } from './forget-decision.ts';
 import { decideCreation, decideRemoval } from './keyspace-decision.ts';
 import type { KeyspaceSettings } from './keyspace-settings.ts';
 import type { Admission, Liveness } from './node-admission.ts';
@@ -44,7 +45,7 @@ import type {
   Registration,
 } from './node-message.ts';
 import type { PromoteWish } from './promote-decision.ts';
-import { checkRegistration } from './registration-check.ts';
+import { checkRegistration, findAnswerFault } from './registration-check.ts';
 import type { GroupMessage } from './shard-groups.ts';
 import { ShardGroups } from './shard-groups.ts';
 import type { ClusterId, InfoNode, MemberRole, ShardId, StoreId } from './topology.ts';
@@ -84,6 +85,8 @@ export class Cluster {
   readonly #sessions = new Map<SessionId, Session>();
   readonly #sessionOfStore = new Map<StoreId, SessionId>();
   readonly #reports = new Map<StoreId, NodeReport>();
+  /** Until when a store without a session, which has not said that it leaves, may be about to come back. */
+  readonly #expectedUntilMs = new Map<StoreId, number>();
   readonly #groups: ShardGroups;
   #current: ClusterState;
 
@@ -116,20 +119,22 @@ export class Cluster {
   /**
    * First input: info becomes active. Who was alive before gets a full period to come back, so nobody flaps. There is
    * no broadcast: nobody has this info's map yet, and `initialShards`, which may change here, is no part of a delta.
+   *
+   * The map gets a new revision even when nothing changes: of a large save that the info before this one did not end,
+   * some shards may be stored under a revision that was published without them.
    */
   start(nowMs: number): readonly ClusterEffect[] {
     const { topology } = this.#current;
     for (const shard of topology.shards) {
       for (const member of shard.members) if (member.alive) this.#detector.onPresumed(member.store, nowMs);
+      // Who is dead may have lost its session just before this info began.
+      for (const store of shard.voters) this.#expectedUntilMs.set(store, nowMs + this.#options.deadAfterMs);
     }
     this.#detector.tick(nowMs);
     const { self, initialShards } = this.#options;
     const infos = topology.infos.some((info) => sameInfo(info, self)) ? topology.infos : [self];
     const wanted = topology.formed ? topology.initialShards : initialShards;
-    const unchanged = infos === topology.infos && wanted === topology.initialShards;
-    const next = unchanged
-      ? this.#current
-      : { ...this.#current, topology: { ...topology, infos, initialShards: wanted } };
+    const next = { ...this.#current, topology: { ...topology, infos, initialShards: wanted } };
     return this.#adopt(withFormation(next)).filter((effect) => effect.kind !== 'broadcast');
   }
 
@@ -141,10 +146,10 @@ export class Cluster {
     const session = this.#sessions.get(sessionId);
     if (session === undefined) return [];
     if (session.store !== undefined) return this.#breakOff(sessionId, 'register was sent twice on one session', nowMs);
-    const invalid = checkRegistration(registration);
+    const invalid = checkRegistration(registration, this.#highestEpoch);
     const admission: Admission =
       invalid === undefined
-        ? admit(this.#current, registration, this.#liveness)
+        ? admit(this.#current, registration, { ...this.#liveness, mayReturn: this.#mayReturnAt(nowMs) })
         : { kind: 'refused', refusal: invalid };
     if (admission.kind === 'refused') {
       this.#sessions.delete(sessionId);
@@ -159,6 +164,7 @@ export class Cluster {
       effects.push(...this.#endOlderSession(store));
       this.#reports.delete(store);
       this.#detector.onDisconnected(store);
+      this.#expectedUntilMs.delete(store);
     }
     this.#detector.onConnected(registration.store, nowMs);
     effects.push(...this.#adopt(withFormation(admission.state)));
@@ -216,10 +222,12 @@ export class Cluster {
   }
 
   onDisconnect(sessionId: SessionId, nowMs: number): readonly ClusterEffect[] {
-    const store = this.#sessions.get(sessionId)?.store;
+    const session = this.#sessions.get(sessionId);
+    const store = session?.store;
     this.#sessions.delete(sessionId);
     if (store === undefined || this.#sessionOfStore.get(store) !== sessionId) return [];
     this.#sessionOfStore.delete(store);
+    if (session?.left !== true) this.#expectedUntilMs.set(store, nowMs + this.#options.deadAfterMs);
     this.#groups.onGone(store);
     return [...this.#applyLiveness(this.#detector.onDisconnected(store)), ...this.#groups.reviewOf(store, nowMs)];
   }
@@ -229,11 +237,10 @@ export class Cluster {
     return this.#groups.promote(wish, nowMs);
   }
 
-  /** The operator says that a replica never comes back; undefined as `refused`: it is forgotten. */
-  onForget(node: string): { refused: string | undefined; effects: readonly ClusterEffect[] } {
-    const decision = decideForget(this.#current, node, (store) => this.#detector.isAlive(store));
-    if (decision.kind === 'refused') return { refused: decision.why, effects: [] };
-    return { refused: undefined, effects: this.#adopt(decision.state) };
+  /** The operator says that these replicas never come back: all that he says so of, at each start. */
+  onForget(nodes: readonly string[]): { outcomes: readonly Forgetting[]; effects: readonly ClusterEffect[] } {
+    const { state, outcomes } = decideForgetting(this.#current, nodes, (store) => this.#detector.isAlive(store));
+    return { outcomes, effects: this.#adopt(state) };
   }
 
   /**
@@ -264,6 +271,9 @@ export class Cluster {
         effects.push(...this.#breakOff(sessionId, `no register within ${this.#options.deadAfterMs} ms`, nowMs));
       }
     }
+    for (const [store, untilMs] of this.#expectedUntilMs) {
+      if (untilMs <= nowMs) this.#expectedUntilMs.delete(store);
+    }
     effects.push(...this.#applyLiveness(this.#detector.tick(nowMs)));
     for (const { shard } of this.#current.topology.shards) effects.push(...this.#groups.review(shard, nowMs));
     return effects;
@@ -283,12 +293,18 @@ export class Cluster {
     const session = this.#sessions.get(sessionId);
     if (session === undefined) return [];
     if (session.store === undefined) return this.#breakOff(sessionId, firstIsRegister, nowMs);
+    const fault = message.kind === 'promise' ? findAnswerFault(message.answer, this.#highestEpoch) : undefined;
+    if (fault !== undefined) return this.#breakOff(sessionId, fault, nowMs);
     return this.#groups.onMessage(sessionId, session.store, message, nowMs);
   }
 
   #isNewProcess({ store, incarnation }: Registration): boolean {
     const record = placeOfStore(this.#current, store)?.record;
     return record === undefined || incarnation === 0 || incarnationOf(record, store) !== incarnation;
+  }
+
+  get #highestEpoch(): number {
+    return Math.max(0, ...this.#current.records.map(({ epoch }) => epoch));
   }
 
   #recordOf(shardId: ShardId): ShardRecord | undefined {
@@ -332,6 +348,10 @@ export class Cluster {
   /** It has a session and is heard on it. */
   #isLiving(store: StoreId): boolean {
     return this.#sessionOfStore.has(store) && this.#detector.isAlive(store);
+  }
+
+  #mayReturnAt(nowMs: number): (store: StoreId) => boolean {
+    return (store) => (this.#expectedUntilMs.get(store) ?? nowMs) > nowMs;
   }
 
   #applyLiveness(changes: readonly LivenessChange[]): readonly ClusterEffect[] {

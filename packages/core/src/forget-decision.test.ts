@@ -58,9 +58,13 @@ class ShardBed {
   }
 
   forget(node: string): string | undefined {
-    const { refused } = this.cluster.onForget(node);
+    return this.forgetAll(node).at(-1);
+  }
+
+  forgetAll(...nodes: readonly string[]): readonly (string | undefined)[] {
+    const { outcomes } = this.cluster.onForget(nodes);
     checkClusterState(this.cluster.state);
-    return refused;
+    return outcomes.map(({ refused }) => refused);
   }
 
   memberOf(node: string): Member | undefined {
@@ -126,6 +130,26 @@ describe('the size that a shard is meant to have', () => {
     bed.join('r1', 2);
     expect(bed.memberOf('r1')?.role).toBe('replica');
     expect(bed.record?.configuredSize).toBe(3);
+  });
+
+  test('falls once for a name, however often that is said, until it was left out once', () => {
+    const bed = trio();
+    for (const node of ['r1', 'r2']) {
+      bed.die(node);
+      bed.change('remove', node);
+    }
+    expect(bed.forgetAll('r1', 'r9', 'r2')).toEqual([undefined, expect.stringContaining('there is no'), undefined]);
+    expect(bed.record?.configuredSize).toBe(1);
+    // Another has the name of one of them now, and is away for a moment when info starts.
+    bed.join('r1', 2);
+    bed.die('r1-2');
+    const before = bed.cluster.state;
+    expect(bed.forgetAll('r2', 'r1')).toEqual(Array(2).fill(expect.stringContaining('was forgotten before')));
+    expect(bed.cluster.state).toBe(before);
+    expect(bed.record?.configuredSize).toBe(2);
+    expect(bed.forgetAll('r2')).toHaveLength(1);
+    expect(bed.forgetAll('r2', 'r1')).toEqual([expect.stringContaining('was forgotten before'), undefined]);
+    expect(bed.record?.configuredSize).toBe(1);
   });
 
   test('never falls below the members that there are', () => {

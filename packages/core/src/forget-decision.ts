@@ -3,9 +3,47 @@ import { placeOf, withoutMember, withShard } from './cluster-state.ts';
 import type { StoreId } from './topology.ts';
 
 /** A replica that never comes back. */
-export type ForgetDecision =
+type ForgetDecision =
   | { readonly kind: 'forgotten'; readonly state: ClusterState }
   | { readonly kind: 'refused'; readonly why: string };
+
+/** What comes of the operator's word on a node; undefined as `refused`: it is forgotten. */
+export interface Forgetting {
+  readonly node: string;
+  readonly refused: string | undefined;
+}
+
+/**
+ * What the operator says when an info begins to decide: that these never come back.
+ *
+ * His word is a setting, which is likely to be left behind and is then heard at each start: it holds for the node that
+ * there was, and not for one that has its name later and is away for a moment. So a name that was forgotten is not
+ * forgotten again before a start has come without it.
+ */
+export function decideForgetting(
+  current: ClusterState,
+  nodes: readonly string[],
+  isAlive: (store: StoreId) => boolean,
+): { readonly state: ClusterState; readonly outcomes: readonly Forgetting[] } {
+  let state = current;
+  const outcomes: Forgetting[] = [];
+  const before = current.forgotten ?? [];
+  const forgotten = before.filter((node) => nodes.includes(node));
+  for (const node of nodes) {
+    if (forgotten.includes(node)) {
+      const refused = `${node} was forgotten before; take it out of --forget, and start once without it to repeat that`;
+      outcomes.push({ node, refused });
+      continue;
+    }
+    const decision = decideForget(state, node, isAlive);
+    outcomes.push({ node, refused: decision.kind === 'refused' ? decision.why : undefined });
+    if (decision.kind === 'refused') continue;
+    state = decision.state;
+    forgotten.push(node);
+  }
+  const isSame = state === current && forgotten.length === before.length;
+  return { state: isSame ? current : { ...state, forgotten }, outcomes };
+}
 
 /**
  * Whether a node may be forgotten, by which its shard is one smaller than it was meant to be.
@@ -14,7 +52,7 @@ export type ForgetDecision =
  * promised is kept by the members that there are, n - q + 1 of whom have it. The configured size says only how small
  * a group may be that still takes `quorum` writes. So it must not fall below the members, nor by a node that counts.
  */
-export function decideForget(state: ClusterState, node: string, isAlive: (store: StoreId) => boolean): ForgetDecision {
+function decideForget(state: ClusterState, node: string, isAlive: (store: StoreId) => boolean): ForgetDecision {
   const place = placeOf(state, (member) => member.node === node);
   if (place === undefined) return { kind: 'refused', why: `there is no node ${node}` };
   const { record, member } = place;

@@ -1,5 +1,13 @@
-import type { ClusterState, Place, ShardRecord } from './cluster-state.ts';
-import { incarnationOf, placeOf, placeOfStore, withMember, withoutMember, withShard } from './cluster-state.ts';
+import type { ClusterState, MemberEntry, Place, ShardRecord } from './cluster-state.ts';
+import {
+  incarnationOf,
+  placeOf,
+  placeOfStore,
+  shardOfVoter,
+  withMember,
+  withoutMember,
+  withShard,
+} from './cluster-state.ts';
 import type { Registration } from './node-message.ts';
 import { maxShards, nextShardName, planReadShard } from './planner.ts';
 import type { Refusal } from './registration-check.ts';
@@ -9,7 +17,8 @@ import type { Member, MemberRole, Shard, ShardId, StoreId, Topology } from './to
  * Where a node that registers belongs.
  *
  * Guarantees: a store keeps its place for as long as it is known, whatever its process calls itself; which part it
- * plays there is the group's matter. An epoch never changes here: a restarted primary is promoted like any other.
+ * plays there is the group's matter. One that counts in its group is let in even when another has taken its place: what
+ * was acknowledged may rest on it. An epoch never changes here: a restarted primary is promoted like any other.
  */
 
 /** What a registration comes to. */
@@ -25,35 +34,63 @@ export interface Liveness {
   readonly isAlive: (store: StoreId) => boolean;
 }
 
+/** What is known of stores when another one asks for a place. */
+export interface Presence extends Liveness {
+  /** Its session broke, or info began, so short a time ago that it may just be about to come back. */
+  readonly mayReturn: (store: StoreId) => boolean;
+}
+
 /** Dead replicas keep their place, so a limit is needed: at it, the dead one that joined first is forgotten. */
 const maxShardMembers = 64;
 
-export function admit(state: ClusterState, registration: Registration, liveness: Liveness): Admission {
+export function admit(state: ClusterState, registration: Registration, presence: Presence): Admission {
   const { topology } = state;
   const { cluster, store, node, role, shard } = registration;
   if (cluster !== '' && cluster !== topology.cluster) {
     return refused('other-cluster', `the data directory belongs to cluster ${cluster}, this is ${topology.cluster}`);
   }
-  const namesake = placeOf(
-    state,
-    (member) => member.node === node && member.store !== store && liveness.isLiving(member.store),
-  );
-  if (namesake !== undefined) {
-    return refused(
-      'name-taken',
-      `a living node of ${namesake.shard.shard} is called ${node} too; choose another --node`,
-    );
-  }
   const place = placeOfStore(state, store);
-  if (place !== undefined && shard !== '' && shard !== place.shard.shard) {
-    return refused('other-shard', `the data directory belongs to shard ${place.shard.shard}, not to ${shard}`);
+  const owner = place ?? shardOfVoter(state, store);
+  if (owner !== undefined && shard !== '' && shard !== owner.shard.shard) {
+    return refused('other-shard', `the data directory belongs to shard ${owner.shard.shard}, not to ${shard}`);
   }
   if (place !== undefined) return admitKnown(state, registration, place);
+  if (owner !== undefined) return admitted(withMember(state, owner, learnerOf(registration)));
+  const living = namesakeOf(state, registration, (member) => presence.isLiving(member.store));
+  if (living !== undefined) {
+    const { shard } = living.shard;
+    return refused('name-taken', `a living node of ${shard} is called ${node} too; choose another --node`);
+  }
   const former = formerPlace(state, registration);
   const awaited = former === undefined ? awaitedSuccession(state, registration) : undefined;
   if (awaited !== undefined) return awaited;
+  const expected = expectedNamesake(state, registration, presence);
+  if (expected !== undefined) {
+    const what = `counts in ${expected.shard.shard} and may be about to come back`;
+    return refused('name-taken', `another node that is called ${node} ${what}; wait, or choose another --node`);
+  }
   if (role === 'write-shard' && former === undefined) return admitNewShard(state, registration);
-  return admitReplica(state, registration, former, liveness);
+  return admitReplica(state, registration, former, presence);
+}
+
+function namesakeOf(
+  state: ClusterState,
+  { node, store }: Registration,
+  matches: (member: Member, shard: Shard) => boolean,
+): Place | undefined {
+  return placeOf(state, (member, shard) => member.node === node && member.store !== store && matches(member, shard));
+}
+
+/**
+ * When a session breaks, or info starts, a second node of that name may be heard first: what a voter has may be all
+ * that there is of what was acknowledged. One whose disk is lost waits that long for its former place.
+ */
+function expectedNamesake(state: ClusterState, registration: Registration, presence: Presence): Place | undefined {
+  return namesakeOf(
+    state,
+    registration,
+    ({ store }, { voters }) => voters.includes(store) && (presence.isAlive(store) || presence.mayReturn(store)),
+  );
 }
 
 /**
@@ -164,8 +201,7 @@ function joinShard(
     place = placeOf(state, (_, shard) => shard.shard === target);
   }
   if (place === undefined) return refused('no-such-shard', `there is no shard ${target} yet`);
-  const entry = { member: memberOf(registration, 'learner'), incarnation: registration.incarnation };
-  return admitted(withMember(state, place, entry), forgotten);
+  return admitted(withMember(state, place, learnerOf(registration)), forgotten);
 }
 
 /** What a cluster that is not formed waits for, for people. */
@@ -188,6 +224,10 @@ export function describeWaits(topology: Topology, whyOf: (shard: ShardId) => str
     }
   }
   return waits;
+}
+
+function learnerOf(registration: Registration): MemberEntry {
+  return { member: memberOf(registration, 'learner'), incarnation: registration.incarnation };
 }
 
 function memberOf(registration: Registration, role: MemberRole): Member {

@@ -446,13 +446,54 @@ describe('unsafe', () => {
     expect(info.steps).toEqual([{ kind: 'promote', epoch: 6, primary: 'removed', members: ['removed'] }]);
   });
 
-  test('a primary that is well is not replaced', () => {
-    const info = new Info(['a', 'b', 'c']);
+  test('whom the operator named leads however late it answers, and nobody else, until the wish is another', () => {
+    const info = new Info(['a', 'b', 'c'], 'empty');
+    info.gone('a');
+    info.promotion.requestUnsafe('b');
+    info.review();
+    info.promises('c', 5, 10);
+    info.pass(leaseSpanMs + 1000);
+    expect(info.promotion.waitsFor).toContain('waits for b, which was named, to promise');
+    info.gone('b');
+    info.pass(60_000);
+    expect(info.promotion.waitsFor).toContain('waits for b, which was named, to come back');
+    info.back('b');
+    info.promises('b', 5, 3);
+    info.pass(settleMs);
+    expect(info.steps).toEqual([{ kind: 'promote', epoch: 7, primary: 'b', members: ['b', 'c'] }]);
+    info.steps.length = 0;
+    info.promotion.requestUnsafe('empty');
+    info.review();
+    info.promises('empty', 0, 0);
+    info.promises('c', 5, 10);
+    info.pass(1000);
+    expect([info.promotion.waitsFor, info.steps]).toEqual([expect.stringContaining('to have a copy'), []]);
     info.promotion.requestUnsafe('');
+    info.review();
+    info.promises('c', 5, 10);
+    info.pass(1000);
+    expect(info.steps).toMatchObject([{ kind: 'promote', primary: 'c' }]);
+  });
+
+  test.each(['', 'b', 'c'])('a primary that is well is not replaced, by %j', (wanted) => {
+    const info = new Info(['a', 'b', 'c']);
+    info.promotion.requestUnsafe(wanted);
     info.review();
     info.answer('a', { kind: 'declined', promisedEpoch: 0 });
     info.pass(1000);
     expect(info.promoted).toBeUndefined();
     expect(info.promotion.isUnderWay).toBe(false);
+  });
+
+  test('a primary that is well stays when another was named, and leads those that promised under a new epoch', () => {
+    const info = new Info(['a', 'b', 'c']);
+    info.promotion.requestUnsafe('b');
+    info.review();
+    info.answer('c');
+    info.answer('a', { kind: 'declined', promisedEpoch: 0 });
+    info.pass(50);
+    expect(info.asked.get('a')).toEqual({ epoch: 7, preferred: 'a', releasedBy: '' });
+    for (const store of ['a', 'b', 'c']) info.answer(store);
+    expect(info.steps).toEqual([{ kind: 'promote', epoch: 7, primary: 'a', members: ['a', 'b', 'c'] }]);
   });
 });

@@ -10,8 +10,9 @@ import type { StoreId } from './topology.ts';
  * is lost. The lease of the former primary has ended by then, or it gave it back itself. When every member was started
  * anew since the former primary last held its lease, it is waited for (`rollCallMs`): its log may have `disk` writes
  * that no other has. A primary that declines, because it is well, is left alone; when somebody has promised against it
- * by then, who would never follow it again, it is preferred instead. Assumes that answers are of the process that the
- * session belongs to.
+ * by then, who would never follow it again, it is preferred instead. Whom the operator named leads, or nobody: the
+ * price that is paid without enough promises was agreed to for that one alone. Assumes that answers are of the process
+ * that the session belongs to.
  */
 export type PromotionCause =
   /** The primary's process is a new one: it forgot what it acknowledged. */
@@ -143,7 +144,12 @@ export class Promotion {
       }
     }
     const promised = this.#promised();
-    if (this.#isDeclined && promised.length === 0) return { kind: 'abandon' };
+    const named = this.#named;
+    if (this.#isDeclined && (promised.length === 0 || named !== '')) return { kind: 'abandon' };
+    if (named !== '' && !promised.includes(named)) {
+      this.#enoughSinceMs = undefined;
+      return { kind: 'wait', why: this.#describeNamed(named, facts) };
+    }
     const needed = cause === 'unsafe' ? 1 : members.length - quorum + 1;
     if (promised.length < needed) {
       this.#enoughSinceMs = undefined;
@@ -151,6 +157,12 @@ export class Promotion {
     }
     this.#enoughSinceMs ??= facts.nowMs;
     return this.#waitLonger(promised, this.#enoughSinceMs, facts) ?? this.#choose(promised);
+  }
+
+  /** Whom the operator wants, whatever its log is. Empty: nobody. */
+  get #named(): StoreId {
+    const { cause, preferred } = this.#options;
+    return cause === 'unsafe' ? preferred : '';
   }
 
   /** Whoever is to follow a primary that hands over is asked only once that one has promised. */
@@ -204,7 +216,7 @@ export class Promotion {
     let best = candidates[0] ?? '';
     for (const store of candidates) if (this.#compare(store, best) > 0) best = store;
     // The operator may know better.
-    if (cause === 'unsafe' && promised.includes(this.#preferred)) best = this.#preferred;
+    if (this.#named !== '') best = this.#named;
     if (cause !== 'unsafe') return { kind: 'complete', primary: best, members };
     return { kind: 'complete', primary: best, members: promised.filter((it) => it === best || members.includes(it)) };
   }
@@ -233,6 +245,13 @@ export class Promotion {
       // Who was no member may have nothing yet, and nothing is no copy.
       return members.includes(store) || answer.lastEntry.position > 0;
     });
+  }
+
+  #describeNamed(named: StoreId, { isConnected, nameOf }: PromotionFacts): string {
+    const answer = this.#answers.get(named);
+    const isEmpty = answer?.kind === 'promised' && answer.promisedEpoch === this.epoch;
+    const what = isEmpty ? 'have a copy' : isConnected(named) ? 'promise (a lease may bind it)' : 'come back';
+    return `waits for ${nameOf(named)}, which was named, to ${what}; 'edis promote --unsafe' may name another, or none`;
   }
 
   #describeMissing(count: number, promised: readonly StoreId[], { isConnected, nameOf }: PromotionFacts): string {

@@ -126,7 +126,7 @@ export class ShardPromotion {
     if (this.#handOver?.to === to) this.#handOver = { ...this.#handOver, isLevel: true };
   }
 
-  /** The operator takes what there is. */
+  /** The operator takes what there is; whom he names is waited for until another wish takes the place of this one. */
   requestUnsafe(to: StoreId): void {
     this.#unsafe = { to };
     this.#attempt = undefined;

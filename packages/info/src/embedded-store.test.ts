@@ -118,7 +118,7 @@ describe('the embedded store', () => {
     const self = { node: 'info', endpoints: [], host: '', pid: 1 };
     for (const given of [undefined, 7, undefined, 3, 9]) {
       const store = await EmbeddedStore.open(directory, given);
-      const listener = { onStandby: () => {}, onState: () => {}, onFailed: () => {} };
+      const listener = { onStandby: () => {}, onState: () => {}, onCutOff: () => {}, onFailed: () => {} };
       await store.join(self, { ...listener, onActive: (_state, fencing) => void numbers.push(fencing) });
       if (given === 7) await store.save(states()[0]);
       await store.close();
@@ -138,6 +138,22 @@ describe('the embedded store', () => {
     await writeFile(join(shards, 'store.json'), '{}');
     expect(await codeOf(EmbeddedStore.open(shards))).toBe('data-directory');
     expect(await codeOf(EmbeddedStore.open(join(shards, 'store.json', 'below')))).toBe('data-directory');
+  });
+
+  test('no damage is answered with the advice to take an older copy, which lacks members and keyspaces', async () => {
+    const store = await EmbeddedStore.open(directory);
+    await store.save(states()[1]);
+    await store.close();
+    const database = new ClassicLevel(join(directory, 'topology'));
+    await database.put('shard/s1', '00000000 {}');
+    await database.close();
+    const again = await EmbeddedStore.open(directory);
+    const advice = /(?:fails its check|is damaged: .*); keep the directory, and put no older copy in its place/;
+    await expect(again.load()).rejects.toMatchObject({ code: 'damaged', message: expect.stringMatching(advice) });
+    await again.close();
+    await writeFile(join(directory, 'topology', 'CURRENT'), 'nothing');
+    const opening = EmbeddedStore.open(directory);
+    await expect(opening).rejects.toMatchObject({ code: 'damaged', message: expect.stringMatching(advice) });
   });
 
   test('a flipped bit in a row is damage', async () => {
@@ -189,6 +205,14 @@ describe('rows', () => {
       ...state,
       records: state.records.map((record) => ({ ...record, primarySince: 4, primaryIncarnation: 99 })),
     });
+  });
+
+  test('remember which nodes were forgotten, if any were', () => {
+    const [state] = states();
+    const known = { ...state, forgotten: ['r8', 'r9'] };
+    expect(stateOfRows(changedRows(undefined, known))).toEqual(known);
+    const [former] = changedRows(undefined, state);
+    expect(former).toMatchObject({ key: 'cluster', value: expect.not.stringContaining('forgotten') });
   });
 
   test('of a newer format are refused', () => {

@@ -11,7 +11,7 @@ import type { ClusterState } from '@edis/core';
 import { EdisError } from '@edis/core';
 import { makeDataDirectory } from '@edis/store/make-data-directory';
 import { ClassicLevel } from 'classic-level';
-import { changedRows, stateOfRows } from './state-row.ts';
+import { changedRows, damageAdvice, stateOfRows } from './state-row.ts';
 import { LocalStore } from './store.ts';
 
 /** Directory of the database inside the data directory. */
@@ -130,7 +130,7 @@ function openError(caught: unknown, directory: string): EdisError {
     });
   }
   if (codes.has('LEVEL_CORRUPTION')) {
-    const message = `the data in ${directory} is damaged: ${innermost(caught)}; restore the directory from a copy`;
+    const message = `the data in ${directory} is damaged: ${innermost(caught)}; ${damageAdvice}`;
     return new EdisError('damaged', message, { cause: caught });
   }
   const message = `cannot open the data directory ${directory}: ${innermost(caught)}`;

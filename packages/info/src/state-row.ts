@@ -35,6 +35,14 @@ const promotionFormat = 3;
 
 export const clusterKey = 'cluster';
 
+/**
+ * To a person whose info has damaged data. A copy knows neither of members that have changed since, so that one which
+ * counts no longer may lead again, nor of younger keyspaces, whose records the shards would drop.
+ */
+export const damageAdvice =
+  'keep the directory, and put no older copy in its place: members and keyspaces that have changed since would be ' +
+  'undone, and records lost; nodes that run have all records, and go on without info';
+
 function shardKey(shard: string): string {
   return `shard/${shard}`;
 }
@@ -51,10 +59,7 @@ function checksum(key: string, json: string): string {
 function opened({ key, value }: Row): StoredValue {
   const json = value.slice(9);
   if (value.slice(0, 9) !== `${checksum(key, json)} `) {
-    throw new EdisError(
-      'damaged',
-      `info's stored row '${key}' fails its check; restore the data directory from a copy`,
-    );
+    throw new EdisError('damaged', `info's stored row '${key}' fails its check; ${damageAdvice}`);
   }
   const content: unknown = JSON.parse(json);
   return new StoredValue(content, key);
@@ -63,9 +68,9 @@ function opened({ key, value }: Row): StoredValue {
 /** The rows that must be written so that what is stored becomes `next`. */
 export function changedRows(previous: ClusterState | undefined, next: ClusterState): readonly Row[] {
   const { shards, ...topology } = next.topology;
-  const { nextKeyspaceId } = next;
+  const { nextKeyspaceId, forgotten } = next;
   const order = shards.map((shard) => shard.shard);
-  const rows = [sealed(clusterKey, { format: rowFormat, ...topology, nextKeyspaceId, shards: order })];
+  const rows = [sealed(clusterKey, { format: rowFormat, ...topology, nextKeyspaceId, forgotten, shards: order })];
   for (const [index, shard] of shards.entries()) {
     const record = next.records[index];
     if (previous?.topology.shards[index] === shard && previous.records[index] === record) continue;
@@ -89,6 +94,7 @@ export function stateOfRows(rows: Iterable<Row>): ClusterState | undefined {
     throw new EdisError('data-directory', message);
   }
   const entries = cluster.field('shards').list((name) => readShardRow(byKey, name.text(), format));
+  const forgotten = cluster.field('forgotten');
   const state: ClusterState = {
     topology: {
       cluster: cluster.field('cluster').text(),
@@ -101,6 +107,7 @@ export function stateOfRows(rows: Iterable<Row>): ClusterState | undefined {
     },
     records: entries.map((entry) => entry.record),
     nextKeyspaceId: format < keyspaceFormat ? defaultKeyspaceId + 1 : cluster.field('nextKeyspaceId').count(),
+    ...(forgotten.absent ? {} : { forgotten: forgotten.list((node) => node.text()) }),
   };
   try {
     checkClusterState(state);

@@ -172,4 +172,11 @@ test('a replica that never comes back is forgotten at the start, and one that co
   const late = new Bed(['r1', 'r7'], bed.store, await bed.store.load());
   await late.tenure.begin();
   expect((await bed.store.load())?.records[0]).toMatchObject({ configuredSize: 1, members: ['store-w1'] });
+  // Another one with its name joins, and is away when an info begins which is told the same.
+  const r1Again = await late.join('r1', 'read-shard', 2);
+  r1Again.say({ kind: 'report', report: { ...idle, serving: true } });
+  r1Again.cancel();
+  await late.tenure.idle();
+  await new Bed(['r1', 'r7'], bed.store, await bed.store.load()).tenure.begin();
+  expect((await bed.store.load())?.records[0]).toMatchObject({ configuredSize: 2, members: ['store-w1'] });
 });

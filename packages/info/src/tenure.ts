@@ -43,7 +43,7 @@ export interface TenureParts {
   readonly store: Pick<InfoStore, 'save' | 'isActive'>;
   readonly logger: Logger;
   readonly timers: Timers;
-  /** Nodes that never come back, says the operator. */
+  /** Nodes that never come back, says the operator, at each start. */
   readonly forget: readonly string[];
   /** Any clock that does not go back. */
   nowMs(): number;
@@ -101,7 +101,7 @@ export class Tenure {
     const cluster = this.#cluster;
     const parts = this.#parts;
     this.#runner.run(cluster.start(this.#nowMs()));
-    for (const node of parts.forget) this.#forget(node);
+    this.#forget(parts.forget);
     await this.#runner.idle();
     if (this.#ended) return;
     this.#published = cluster.state.topology;
@@ -178,11 +178,13 @@ export class Tenure {
     this.#keyspaceRequests.rejectAll(error);
   }
 
-  #forget(node: string): void {
-    const { refused, effects } = this.#cluster.onForget(node);
+  #forget(nodes: readonly string[]): void {
+    const { outcomes, effects } = this.#cluster.onForget(nodes);
     const { logger } = this.#parts;
-    if (refused === undefined) logger.warn({ event: 'forgotten', node }, 'a node is forgotten: it never comes back');
-    else logger.warn({ event: 'not-forgotten', node, reason: refused }, `a node is not forgotten: ${refused}`);
+    for (const { node, refused } of outcomes) {
+      if (refused === undefined) logger.warn({ event: 'forgotten', node }, 'a node is forgotten: it never comes back');
+      else logger.warn({ event: 'not-forgotten', node, reason: refused }, `a node is not forgotten: ${refused}`);
+    }
     this.#runner.run(effects.filter((effect) => effect.kind !== 'broadcast'));
   }
 

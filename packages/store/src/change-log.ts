@@ -67,8 +67,8 @@ export class ChangeLog {
         visitor.onEntry(entry, encoded);
       },
     });
-    // The process that wrote them may have died before its sync, or of one that failed: then the system may have them in
-    // memory only, and take them for written. From here on they count as synced.
+    // The process that wrote them may have died before its sync, or of one that failed: then the system may have them
+    // in memory only, and take them for written. From here on they count as synced.
     for (const segment of segments) {
       if (segment.lastPosition <= viewPosition) continue;
       await segment.file.rewrite(segment.nearest(viewPosition + 1).offset);
