@@ -34,13 +34,13 @@ export interface FaultPlanOptions {
   readonly fromMs?: number;
   /** The time by which others are measured: faults last from much less than it to several times as long. */
   readonly leaseMs: number;
-  /** Kinds that may happen; each seed chooses among them. @default all but `act` */
+  /** Kinds that may happen; each seed chooses among them. @default `faultKinds` */
   readonly kinds?: readonly FaultKind[];
   /** What the scenario can do besides: drawn like a fault. */
   readonly acts?: readonly string[];
 }
 
-/** All but those that a scenario must know how to do. */
+/** All that are drawn together: not what a scenario must know how to do, nor what is drawn beside them. */
 export const faultKinds: readonly FaultKind[] = [
   'block',
   'partition',
