@@ -1,13 +1,16 @@
 import { readdir, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { EdisError } from '@edis/core';
-import type { AbstractSnapshot } from 'abstract-level';
 import { ClassicLevel } from 'classic-level';
+import type { ScratchLevel } from './before-images.ts';
 import { damaged } from './damage.ts';
+import type { DetachableLevel } from './detachable-snapshot.ts';
+import { SnapshotKeeper } from './detachable-snapshot.ts';
 import { describeSystemError, diskError } from './disk.ts';
-import type { LevelIterator } from './level-view.ts';
+import { KeyList } from './key-list.ts';
 import { closedError, LevelView } from './level-view.ts';
 import { codeOf } from './make-directory.ts';
+import { newLevel } from './memory-view.ts';
 import { NodeDisk } from './node-disk.ts';
 import type { ViewBatch, ViewDatabase, ViewStorage } from './view-database.ts';
 
@@ -32,25 +35,36 @@ const levelOptions = {
 /** A portion of an iterator: large ones save hops to the thread pool. */
 const iteratorPortionBytes = 512 * 1024;
 
+/** Of one snapshot: a query's fits, and a view has few that last longer. */
+const imageBytesMax = 8 * MIB;
+
+/** Directories within a view's, which LevelDB passes over: rows as long-lived snapshots see them. */
+const scratchPrefix = 'before-';
+
 type Classic = ClassicLevel<Uint8Array, Uint8Array>;
 
 class ClassicBatch implements ViewBatch {
   readonly #path: string;
   readonly #disk: NodeDisk;
   readonly #batch: ReturnType<Classic['batch']>;
+  readonly #keeper: SnapshotKeeper;
+  readonly #keys = new KeyList();
 
-  constructor(level: Classic, path: string, disk: NodeDisk) {
+  constructor(level: Classic, path: string, disk: NodeDisk, keeper: SnapshotKeeper) {
     this.#disk = disk;
     this.#path = path;
     this.#batch = level.batch();
+    this.#keeper = keeper;
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
     this.#batch.put(key, value);
+    this.#keys.add(key);
   }
 
   delete(key: Uint8Array): void {
     this.#batch.del(key);
+    this.#keys.add(key);
   }
 
   /**
@@ -59,7 +73,7 @@ class ClassicBatch implements ViewBatch {
    */
   async write(sync: boolean): Promise<void> {
     try {
-      await this.#batch.write({ sync: true });
+      await this.#keeper.write(this.#keys, () => this.#batch.write({ sync: true }));
     } catch (caught) {
       throw viewError(this.#path, caught);
     }
@@ -110,8 +124,10 @@ export async function openClassic(path: string, options: object = levelOptions):
 }
 
 function openView(level: Classic, path: string, disk: NodeDisk): ViewDatabase {
-  const toError = (caught: unknown): EdisError => closedError(caught) ?? viewError(path, caught);
-  return new LevelView({
+  const toError = (caught: unknown): EdisError =>
+    caught instanceof EdisError ? caught : (closedError(caught) ?? viewError(path, caught));
+  let scratches = 0;
+  const access: DetachableLevel = {
     level,
     getSync: (key, snapshot) => {
       try {
@@ -120,18 +136,72 @@ function openView(level: Classic, path: string, disk: NodeDisk): ViewDatabase {
         throw toError(caught);
       }
     },
+    snapshot: () => level.snapshot(),
+    iterator: (from, to, snapshot) => {
+      const range = { gte: from, lt: to, highWaterMarkBytes: iteratorPortionBytes };
+      return level.iterator(snapshot === undefined ? range : { ...range, snapshot });
+    },
+    space: {
+      memoryBytesMax: imageBytesMax,
+      inMemory: scratchInMemory,
+      onDisk: () => scratchOnDisk(join(path, `${scratchPrefix}${++scratches}`)),
+    },
+  };
+  const keeper = new SnapshotKeeper(access);
+  return new LevelView({
+    level,
+    getSync: (key) => access.getSync(key),
     toError,
-    iterator: (from: Uint8Array, to: Uint8Array, snapshot: AbstractSnapshot): LevelIterator =>
-      level.iterator({ gte: from, lt: to, snapshot, highWaterMarkBytes: iteratorPortionBytes }),
-    batch: () => new ClassicBatch(level, path, disk),
+    snapshot: () => keeper.open(),
+    batch: () => new ClassicBatch(level, path, disk, keeper),
+    close: async () => {
+      await keeper.close();
+      await level.close();
+    },
   });
+}
+
+async function scratchInMemory(): Promise<ScratchLevel> {
+  const level = newLevel();
+  await level.open();
+  return { level, remove: () => level.close() };
+}
+
+async function scratchOnDisk(path: string): Promise<ScratchLevel> {
+  const level = await openClassic(path);
+  return {
+    level,
+    remove: async () => {
+      await level.close();
+      await rm(path, { recursive: true, force: true });
+    },
+  };
+}
+
+/** What a process that died has left of them. */
+async function removeScratches(path: string): Promise<void> {
+  try {
+    for (const name of await readdir(path)) {
+      if (name.startsWith(scratchPrefix)) await rm(join(path, name), { recursive: true, force: true });
+    }
+  } catch (caught) {
+    if (codeOf(caught) !== 'ENOENT') throw diskError('clear', path, caught);
+  }
 }
 
 export class ClassicViewStorage implements ViewStorage {
   readonly #disk = new NodeDisk();
+  readonly #options: object;
+
+  /** @param options of LevelDB, where they are not to be the ones above: for tests */
+  constructor(options: object = {}) {
+    this.#options = { ...levelOptions, ...options };
+  }
 
   async open(path: string): Promise<ViewDatabase> {
-    const view = openView(await openClassic(path), path, this.#disk);
+    const level = await openClassic(path, this.#options);
+    const view = openView(level, path, this.#disk);
+    await removeScratches(path);
     // The directory is new or was renamed: its name must outlive a power loss from here on, and those in it.
     await this.#disk.syncDirectory(path);
     await this.#disk.syncDirectory(dirname(path));

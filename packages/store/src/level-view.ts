@@ -1,5 +1,5 @@
 import { EdisError } from '@edis/core';
-import type { AbstractIterator, AbstractLevel, AbstractSnapshot } from 'abstract-level';
+import type { AbstractIterator, AbstractLevel } from 'abstract-level';
 import type { RowPair, ViewBatch, ViewDatabase, ViewRow, ViewSnapshot } from './view-database.ts';
 
 /**
@@ -26,14 +26,31 @@ const keysPerLookup = 32;
 /** Threads for one reader: others wait for theirs. */
 const maxLookups = 3;
 
+/** Rows in order, so many at a time. */
+export interface RowCursor {
+  /** Empty: there are no more. */
+  next(count: number): Promise<RowPair[]>;
+  close(): Promise<void>;
+}
+
+/** The rows as they were at one moment. */
+export interface SnapshotAccess {
+  get(key: Uint8Array): Uint8Array | undefined;
+  getMany(keys: Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
+  cursor(from: Uint8Array, to: Uint8Array): RowCursor;
+  close(): Promise<void>;
+}
+
 /** What differs between the databases. */
 export interface LevelAccess {
   readonly level: Level;
-  iterator(from: Uint8Array, to: Uint8Array, snapshot: AbstractSnapshot): LevelIterator;
-  getSync(key: Uint8Array, snapshot?: AbstractSnapshot): Uint8Array | undefined;
+  getSync(key: Uint8Array): Uint8Array | undefined;
+  snapshot(): SnapshotAccess;
   /** What an operation failed with, as an error of ours. */
   toError(caught: unknown): EdisError;
   batch(): ViewBatch;
+  /** Ends open snapshots, too. */
+  close(): Promise<void>;
 }
 
 export class LevelView implements ViewDatabase {
@@ -56,68 +73,66 @@ export class LevelView implements ViewDatabase {
   }
 
   snapshot(): ViewSnapshot {
-    return new LevelSnapshot(this.#access, this.#access.level.snapshot());
+    return new LevelSnapshot(this.#access.snapshot(), (caught) => this.#access.toError(caught));
   }
 
   close(): Promise<void> {
-    return this.#access.level.close();
+    return this.#access.close();
   }
 }
 
 class LevelSnapshot implements ViewSnapshot {
-  readonly #access: LevelAccess;
-  readonly #snapshot: AbstractSnapshot;
+  readonly #snapshot: SnapshotAccess;
+  readonly #toError: (caught: unknown) => EdisError;
 
-  constructor(access: LevelAccess, snapshot: AbstractSnapshot) {
-    this.#access = access;
+  constructor(snapshot: SnapshotAccess, toError: (caught: unknown) => EdisError) {
     this.#snapshot = snapshot;
+    this.#toError = toError;
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    return this.#access.getSync(key, this.#snapshot);
+    return this.#snapshot.get(key);
   }
 
   async getMany(keys: Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
-    const { level } = this.#access;
-    const options = { snapshot: this.#snapshot };
     try {
-      if (keys.length <= keysPerLookup) return await level.getMany(keys, options);
-      const found = partsOf(keys).map((part) => level.getMany(part, options));
+      if (keys.length <= keysPerLookup) return await this.#snapshot.getMany(keys);
+      const found = partsOf(keys).map((part) => this.#snapshot.getMany(part));
       return (await Promise.all(found)).flat();
     } catch (caught) {
-      throw this.#access.toError(caught);
+      throw this.#toError(caught);
     }
   }
 
   async *portions(from: Uint8Array, to: Uint8Array, wanted?: number): AsyncIterable<readonly RowPair[]> {
-    const iterator = this.#iterator(from, to);
+    const cursor = this.#cursor(from, to);
     try {
-      let next = await iterator.nextv(wanted === undefined ? firstRows : Math.min(wanted, maxWantedRows));
+      let next = await cursor.next(wanted === undefined ? firstRows : Math.min(wanted, maxWantedRows));
       let rows = 0;
       while (next.length > 0) {
         rows += next.length;
         // Fetched ahead only for a reader who goes on, as far as that is known.
         const goesOn = wanted === undefined ? rows > firstRows : rows < wanted;
-        const following = goesOn ? iterator.nextv(rowsPerPortion) : undefined;
+        const following = goesOn ? cursor.next(rowsPerPortion) : undefined;
         // It may fail while nobody waits for it; the failure is met below.
         following?.catch(() => {});
         yield next;
-        next = await (following ?? iterator.nextv(rowsPerPortion));
+        next = await (following ?? cursor.next(rowsPerPortion));
       }
     } catch (caught) {
-      throw this.#access.toError(caught);
+      throw this.#toError(caught);
     } finally {
-      await iterator.close();
+      await cursor.close();
     }
   }
 
   async *pages(from: Uint8Array, to: Uint8Array, maxBytes: number): AsyncIterable<ViewRow[]> {
-    const iterator = this.#access.iterator(from, to, this.#snapshot);
+    const cursor = this.#cursor(from, to);
     try {
       let page: ViewRow[] = [];
       let pageBytes = 0;
       for (;;) {
-        const portion = await iterator.nextv(rowsPerPortion);
+        const portion = await cursor.next(rowsPerPortion);
         if (portion.length === 0) break;
         for (const [key, value] of portion) {
           const rowBytes = key.length + value.length;
@@ -131,16 +146,18 @@ class LevelSnapshot implements ViewSnapshot {
         }
       }
       if (page.length > 0) yield page;
+    } catch (caught) {
+      throw this.#toError(caught);
     } finally {
-      await iterator.close();
+      await cursor.close();
     }
   }
 
-  #iterator(from: Uint8Array, to: Uint8Array): LevelIterator {
+  #cursor(from: Uint8Array, to: Uint8Array): RowCursor {
     try {
-      return this.#access.iterator(from, to, this.#snapshot);
+      return this.#snapshot.cursor(from, to);
     } catch (caught) {
-      throw this.#access.toError(caught);
+      throw this.#toError(caught);
     }
   }
 
@@ -161,6 +178,11 @@ const closedCodes = new Set(['LEVEL_DATABASE_NOT_OPEN', 'LEVEL_ITERATOR_NOT_OPEN
 /** The error for a reader whose view was closed beneath it; undefined: it is something else. */
 export function closedError(caught: unknown): EdisError | undefined {
   if (!(caught instanceof Error) || !('code' in caught) || !closedCodes.has(String(caught.code))) return undefined;
+  return viewClosed(caught);
+}
+
+/** For a reader of a view that is closed. */
+export function viewClosed(cause?: unknown): EdisError {
   const message = 'the view was closed while it was read: the store is closed, or a snapshot has taken over';
-  return new EdisError('busy', message, { cause: caught, retryAfterMs: 50 });
+  return new EdisError('busy', message, { cause, retryAfterMs: 50 });
 }

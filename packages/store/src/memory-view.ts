@@ -1,8 +1,8 @@
 import { EdisError } from '@edis/core';
-import type { AbstractSnapshot } from 'abstract-level';
 import { MemoryLevel } from 'memory-level';
+import type { LevelIterator, RowCursor, SnapshotAccess } from './level-view.ts';
 import { closedError, LevelView } from './level-view.ts';
-import type { ViewBatch, ViewDatabase, ViewStorage } from './view-database.ts';
+import type { RowPair, ViewBatch, ViewDatabase, ViewStorage } from './view-database.ts';
 
 /**
  * Views in memory: for `--ephemeral`, and for tests, where `crash` forgets what was written after the last synced
@@ -22,8 +22,26 @@ class StoredView {
   synced: Change[][] = [];
 }
 
-function newLevel(): Memory {
+export function newLevel(): Memory {
   return new MemoryLevel({ keyEncoding: 'view', valueEncoding: 'view', storeEncoding: 'buffer' });
+}
+
+/** The database's own: a version of its tree, which costs nothing to keep. */
+function snapshotOf(level: Memory): SnapshotAccess {
+  const snapshot = level.snapshot();
+  return {
+    get: (key) => level.getSync(key, { snapshot }),
+    getMany: (keys) => level.getMany(keys, { snapshot }),
+    cursor: (from, to) => cursorOf(level.iterator({ gte: from, lt: to, snapshot })),
+    close: () => snapshot.close(),
+  };
+}
+
+function cursorOf(iterator: LevelIterator): RowCursor {
+  return {
+    next: (count): Promise<RowPair[]> => iterator.nextv(count),
+    close: () => iterator.close(),
+  };
 }
 
 export interface MemoryViewOptions {
@@ -71,11 +89,11 @@ export class MemoryViewStorage implements ViewStorage {
     const generation = this.#generation;
     return new LevelView({
       level,
-      getSync: (key, snapshot) => (snapshot === undefined ? level.getSync(key) : level.getSync(key, { snapshot })),
+      getSync: (key) => level.getSync(key),
+      snapshot: () => snapshotOf(level),
       toError: (caught) => closedError(caught) ?? EdisError.from(caught, 'internal'),
-      iterator: (from: Uint8Array, to: Uint8Array, snapshot: AbstractSnapshot) =>
-        level.iterator({ gte: from, lt: to, snapshot }),
       batch: () => this.#batch(stored, level, path, generation),
+      close: () => level.close(),
     });
   }
 
