@@ -30,6 +30,8 @@ import type { InfoStore, StoreListener } from './store.ts';
 /** How long etcd is looked for when info starts. */
 const startMs = 5000;
 const retryMs = 200;
+/** After a refusal, as of an etcd with too many requests: each is a line in the log. */
+const refusedRetryMs = 5000;
 /** etcd's own elections are over by then. Then it comes ever more seldom: perhaps etcd is away for all infos. */
 const cutOffMs = 3000;
 const maxCutOffMs = 30_000;
@@ -184,11 +186,13 @@ export class EtcdStore implements InfoStore {
         return;
       } catch (caught) {
         const error = EdisError.from(caught);
-        if (!error.outcomeUnknown) {
+        // A refusal may pass: etcd has too many requests. What it holds does not become usable by itself.
+        if (!error.outcomeUnknown && error.code !== 'protocol') {
           this.#listener?.onFailed(error);
           return;
         }
-        await pause(retryMs);
+        if (!error.outcomeUnknown) this.#logger.warn({ event: 'etcd-refused', code: error.code }, error.message);
+        await pause(error.outcomeUnknown ? retryMs : refusedRetryMs);
       }
     }
   }

@@ -114,6 +114,15 @@ test('search is a table on a terminal, lines in a pipe and documents with --json
   expect([none.exitCode, none.stdout.text, none.stderr.text]).toEqual([0, '', 'edis: no record matches\n']);
 });
 
+test('search shows on a terminal what it found before an error', async () => {
+  const client = await clientWith(['k1', 'k2', 'k3'], { team: 'core' });
+  client.scanFailure = { after: 2, error: new EdisError('deadline', 'shard s2 did not answer in time') };
+  const failed = await runFake(['search', 'team=core'], { client, isTerminal: true });
+  expect(failed.stdout.text).toMatch(/^KEY +VALUE +METADATA\nk1 .*\nk2 .*\n$/);
+  expect(failed.stderr.text).toContain('shard s2 did not answer in time');
+  expect(failed.exitCode).not.toBe(0);
+});
+
 test('aggregate names its measures as it was asked for them', async () => {
   const client = new FakeClient();
   const value = { kind: 'sum', value: 70, exact: '70' } as const;

@@ -54,15 +54,20 @@ async function printTables(stream: RecordStream<GetResult>, context: CommandCont
   const { output } = context;
   let rows: GetResult[] = [];
   let found = 0;
-  for await (const record of stream) {
-    rows.push(record);
-    found += 1;
-    if (rows.length < maxTableRows) continue;
-    await output.line(formatTable(columns, rows));
-    if (output.closed) return exitCodes.done;
-    rows = [];
+  try {
+    for await (const record of stream) {
+      rows.push(record);
+      found += 1;
+      if (rows.length < maxTableRows) continue;
+      const full = rows;
+      rows = [];
+      await output.line(formatTable(columns, full));
+      if (output.closed) return exitCodes.done;
+    }
+  } finally {
+    // What was found before an error is shown, too.
+    if (rows.length > 0) await output.line(formatTable(columns, rows));
   }
-  if (rows.length > 0) await output.line(formatTable(columns, rows));
   if (found === 0) output.note('edis: no record matches');
   noteCursor(stream.cursor, context);
   return exitCodes.done;

@@ -250,7 +250,7 @@ export class FakeClient implements Client {
           (!('equals' in wanted) || metadata[field] === wanted.equals) &&
           field in metadata,
       );
-    return new FakeStream(this.#inOrder({}).filter(matches), options);
+    return new FakeStream(this.#inOrder({}).filter(matches), options, this.scanFailure);
   }
 
   async aggregate(query: AggregateQuery, options?: GetOptions): Promise<AggregateResult> {
