@@ -11,8 +11,9 @@ import type { StoreId } from './topology.ts';
  * anew since the former primary last held its lease, it is waited for (`rollCallMs`): its log may have `disk` writes
  * that no other has. A primary that declines, because it is well, is left alone; when somebody has promised against it
  * by then, who would never follow it again, it is preferred instead. Whom the operator named leads, or nobody: the
- * price that is paid without enough promises was agreed to for that one alone. Assumes that answers are of the process
- * that the session belongs to.
+ * price that is paid without enough promises was agreed to for that one alone. When nothing has to be paid any more,
+ * since enough others have promised, that wish is over (`forgo`). Assumes that answers are of the process that the
+ * session belongs to.
  */
 export type PromotionCause =
   /** The primary's process is a new one: it forgot what it acknowledged. */
@@ -49,6 +50,8 @@ export type PromotionDecision =
   | { readonly kind: 'complete'; readonly primary: StoreId; readonly members: readonly StoreId[] }
   /** Another attempt, above that epoch. */
   | { readonly kind: 'outbid'; readonly epoch: number }
+  /** Enough have promised for a safe promotion, and whom the operator named has not: it goes on without the wish. */
+  | { readonly kind: 'forgo' }
   /** The primary is well and nobody has promised, or it hands nothing over. */
   | { readonly kind: 'abandon' };
 
@@ -72,6 +75,8 @@ export class Promotion {
   #preferred: StoreId;
   #isDeclined = false;
   #enoughSinceMs: number | undefined;
+  /** Enough have promised without the one that was named. */
+  #dispensableSinceMs: number | undefined;
   #answeredMs: number;
 
   constructor(options: PromotionOptions) {
@@ -148,7 +153,7 @@ export class Promotion {
     if (this.#isDeclined && (promised.length === 0 || named !== '')) return { kind: 'abandon' };
     if (named !== '' && !promised.includes(named)) {
       this.#enoughSinceMs = undefined;
-      return { kind: 'wait', why: this.#describeNamed(named, facts) };
+      return this.#decideWithout(named, promised, facts);
     }
     const needed = cause === 'unsafe' ? 1 : members.length - quorum + 1;
     if (promised.length < needed) {
@@ -163,6 +168,18 @@ export class Promotion {
   get #named(): StoreId {
     const { cause, preferred } = this.#options;
     return cause === 'unsafe' ? preferred : '';
+  }
+
+  /** While it is there it gets the time for which a lease may bind it. */
+  #decideWithout(named: StoreId, promised: readonly StoreId[], facts: PromotionFacts): PromotionDecision {
+    const { members, quorum, leaseSpanMs } = this.#options;
+    const isDispensable = promised.filter((store) => members.includes(store)).length > members.length - quorum;
+    this.#dispensableSinceMs = isDispensable ? (this.#dispensableSinceMs ?? facts.nowMs) : undefined;
+    const patienceMs = facts.isConnected(named) ? leaseSpanMs : 0;
+    if (this.#dispensableSinceMs !== undefined && facts.nowMs - this.#dispensableSinceMs >= patienceMs) {
+      return { kind: 'forgo' };
+    }
+    return { kind: 'wait', why: this.#describeNamed(named, facts) };
   }
 
   /** Whoever is to follow a primary that hands over is asked only once that one has promised. */

@@ -126,7 +126,10 @@ export class ShardPromotion {
     if (this.#handOver?.to === to) this.#handOver = { ...this.#handOver, isLevel: true };
   }
 
-  /** The operator takes what there is; whom he names is waited for until another wish takes the place of this one. */
+  /**
+   * The operator takes what there is. Whom he names is waited for until another wish takes the place of this one, or
+   * nothing has to be given up any more, or that store has no place in the shard: then it is decided as without a wish.
+   */
   requestUnsafe(to: StoreId): void {
     this.#unsafe = { to };
     this.#attempt = undefined;
@@ -136,6 +139,11 @@ export class ShardPromotion {
   /** What is to be done now. */
   review(facts: ShardFacts): readonly ShardStep[] {
     const steps: ShardStep[] = [];
+    const named = this.#unsafe?.to ?? '';
+    if (named !== '' && !facts.stores.includes(named)) {
+      steps.push(...this.#withdraw(facts));
+      this.#end();
+    }
     if (this.#handOver !== undefined && facts.nowMs - this.#handOver.sinceMs > handOverMs) this.#handOver = undefined;
     const handOver = this.#handOver;
     const isDue = handOver !== undefined && !handOver.isLevel && this.#attempt === undefined;
@@ -170,9 +178,10 @@ export class ShardPromotion {
       case 'outbid':
         this.#attempt = this.#start(attempt.cause, decision.epoch, facts);
         return this.#ask(this.#attempt, facts);
+      case 'forgo':
       case 'abandon': {
         const withdrawals = this.#withdraw(facts);
-        if (facts.isConnected(primary)) this.#pausedUntilMs = facts.nowMs + pauseMs;
+        if (decision.kind === 'abandon' && facts.isConnected(primary)) this.#pausedUntilMs = facts.nowMs + pauseMs;
         this.#end();
         return withdrawals;
       }

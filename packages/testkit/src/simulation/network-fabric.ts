@@ -14,9 +14,9 @@ import type { Trace } from './trace.ts';
 const ownHosts: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '0.0.0.0', '[::1]', '[::]']);
 const firstFreePort = 40_000;
 
-/** An end whose peer answers nothing any more finds out within that time: rpc's keepalive. */
-const keepaliveMs = [10_000, 20_000] as const;
-/** A connection that could not be begun is tried again, by the system below. */
+/** How often rpc's servers, and its clients unless they say otherwise, ask a silent peer whether it is there. */
+const usualKeepaliveMs = 10_000;
+/** A connection that could not be begun is tried again, by the system below: after a second, two more, four more … */
 const synRetryMs = 1000;
 
 export interface FabricParts {
@@ -27,8 +27,20 @@ export interface FabricParts {
 }
 
 export interface ConnectListener {
+  /** @default 10 s, as rpc's channels have it */
+  readonly keepaliveMs?: number | undefined;
   onConnected(connection: SimulatedConnection): void;
   onRefused(why: string): void;
+}
+
+/** A client that looks for a server, and how often in vain so far. */
+interface Search {
+  readonly client: Incarnation;
+  readonly target: SimulatedProcess;
+  readonly key: string;
+  readonly listener: ConnectListener;
+  wanted: boolean;
+  pauses: number;
 }
 
 /** Everything between the processes: links, who listens where, and the connections. */
@@ -37,6 +49,8 @@ export class NetworkFabric {
   readonly #links = new Map<string, SimulatedLink>();
   readonly #servers = new Map<string, SimulatedServer>();
   readonly #connections = new Set<SimulatedConnection>();
+  /** Those that a process has to take yet, which stands still: its system keeps them for it. */
+  readonly #backlog = new Map<Search, SimulatedServer>();
   readonly #faults: SeededRandom;
   #nextPort = firstFreePort;
   #temper: LinkTemper = calmLink;
@@ -83,10 +97,10 @@ export class NetworkFabric {
       client.deliver(() => queueMicrotask(() => listener.onRefused(`there is no host ${host}`)));
       return () => {};
     }
-    const attempt = { wanted: true };
-    this.#attempt(client, target, `${name}:${port}`, { attempt, listener });
+    const search: Search = { client, target, key: `${name}:${port}`, listener, wanted: true, pauses: 0 };
+    this.#knock(search);
     return () => {
-      attempt.wanted = false;
+      search.wanted = false;
     };
   }
 
@@ -155,6 +169,12 @@ export class NetworkFabric {
       connection.onGone(end, !powerLost);
       if (powerLost) this.#expectAnswer(connection, other(end), () => true);
     }
+    // The system that is left refuses what its process did not take; one that is gone does not answer.
+    for (const [search, server] of this.#backlog) {
+      if (server.incarnation !== incarnation) continue;
+      this.#backlog.delete(search);
+      this.#knock(search);
+    }
   }
 
   forget(connection: SimulatedConnection): void {
@@ -165,41 +185,55 @@ export class NetworkFabric {
     this.#parts.trace.addMessage(this.#parts.time.nowMs, to.process.name, from.process.name, what);
   }
 
-  #attempt(
-    client: Incarnation,
-    target: SimulatedProcess,
-    key: string,
-    asked: { readonly attempt: { wanted: boolean }; readonly listener: ConnectListener },
-  ): void {
-    const { attempt, listener } = asked;
+  #knock(search: Search): void {
+    const { client, target } = search;
     const there = this.link(client.process.name, target.name);
     const back = this.link(target.name, client.process.name);
     const delayMs = client.process.clock.trueMs - this.#parts.time.nowMs + there.delayMs() + back.delayMs();
     this.#parts.time.after(delayMs, () => {
-      if (!attempt.wanted || !client.alive) return;
+      if (!search.wanted || !client.alive) return;
       if (there.blocked || back.blocked || !target.powered) {
-        this.#parts.time.after(synRetryMs, () => this.#attempt(client, target, key, asked));
+        this.#parts.time.after(synRetryMs * 2 ** search.pauses++, () => this.#knock(search));
         return;
       }
-      const server = this.#servers.get(key);
-      if (server === undefined) {
-        client.deliver(() => listener.onRefused('connection refused'));
+      const server = this.#servers.get(search.key);
+      if (server === undefined) this.#refuse(search);
+      else this.#admit(search, server);
+    });
+  }
+
+  #admit(search: Search, server: SimulatedServer): void {
+    const { client, listener } = search;
+    this.#backlog.set(search, server);
+    server.incarnation.deliver(() => {
+      this.#backlog.delete(search);
+      if (!search.wanted) return;
+      if (!server.listening) {
+        this.#refuse(search);
         return;
       }
-      server.incarnation.deliver(() => {
-        if (!attempt.wanted || !server.listening) return;
-        const connection = new SimulatedConnection(this, client, server);
-        this.#connections.add(connection);
-        server.onConnected(connection);
-        client.deliver(() => listener.onConnected(connection));
+      const connection = new SimulatedConnection(this, client, server, listener.keepaliveMs ?? usualKeepaliveMs);
+      this.#connections.add(connection);
+      server.onConnected(connection);
+      client.deliver(() => {
+        // A client that stood still may hear of it when it is lost already.
+        if (connection.usable) listener.onConnected(connection);
+        else listener.onRefused('connection reset');
       });
     });
   }
 
-  /** The end gives the connection up when nothing has changed after the keepalive's time. */
+  #refuse({ client, listener }: Search): void {
+    client.deliver(() => listener.onRefused('connection refused'));
+  }
+
+  /**
+   * The end gives the connection up when nothing has changed after its keepalive's time: it asks when it has heard
+   * nothing for that long, and waits for as long again.
+   */
   #expectAnswer(connection: SimulatedConnection, end: ConnectionEnd, stillSilent: () => boolean): void {
-    const [fromMs, toMs] = keepaliveMs;
-    this.#parts.time.after(this.#faults.between(fromMs, toMs), () => {
+    const keepaliveMs = end === 'client' ? connection.clientKeepaliveMs : usualKeepaliveMs;
+    this.#parts.time.after(this.#faults.between(keepaliveMs, 2 * keepaliveMs), () => {
       if (!stillSilent()) return;
       connection.lose(end, 'no answer to a keepalive');
       connection.tell(other(end));

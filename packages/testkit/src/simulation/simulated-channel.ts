@@ -71,6 +71,7 @@ export class SimulatedChannel implements NodeChannel {
   readonly #fabric: NetworkFabric;
   readonly #client: Incarnation;
   readonly #connectTimeoutMs: number;
+  readonly #keepaliveMs: number | undefined;
   readonly #windowBytes: number;
   readonly #open = new Set<{ cancel(error: EdisError): void }>();
   #waiting: WaitingStream[] = [];
@@ -83,6 +84,7 @@ export class SimulatedChannel implements NodeChannel {
     this.#fabric = fabric;
     this.#client = client;
     this.#connectTimeoutMs = options.connectTimeoutMs ?? defaultConnectTimeoutMs;
+    this.#keepaliveMs = options.keepaliveMs;
     this.#windowBytes = options.flowControlWindowBytes ?? defaultWindowBytes;
   }
 
@@ -221,6 +223,7 @@ export class SimulatedChannel implements NodeChannel {
       return this.#waiting.splice(0);
     };
     this.#giveUp = this.#fabric.connect(this.#client, this.address, {
+      keepaliveMs: this.#keepaliveMs,
       onConnected: (connection) => {
         this.#connection = connection;
         if (this.#closed) connection.close('client');

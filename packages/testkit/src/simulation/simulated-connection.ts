@@ -26,16 +26,18 @@ export type ConnectionEnd = 'client' | 'server';
 export class SimulatedConnection {
   readonly client: Incarnation;
   readonly server: SimulatedServer;
+  readonly clientKeepaliveMs: number;
   readonly #fabric: NetworkFabric;
   readonly #streams = new Set<OpenStream>();
   readonly #open = { client: true, server: true };
   readonly #farewell: { readonly client: Lane; readonly server: Lane };
   readonly #told = { client: false, server: false };
 
-  constructor(fabric: NetworkFabric, client: Incarnation, server: SimulatedServer) {
+  constructor(fabric: NetworkFabric, client: Incarnation, server: SimulatedServer, clientKeepaliveMs: number) {
     this.#fabric = fabric;
     this.client = client;
     this.server = server;
+    this.clientKeepaliveMs = clientKeepaliveMs;
     const there = server.incarnation.process.name;
     this.#farewell = {
       client: new Lane(fabric.link(there, client.process.name)),
