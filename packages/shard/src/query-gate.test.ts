@@ -137,6 +137,20 @@ describe('a query that waits at a primary for what is not visible yet', () => {
     expect(early.answer).toMatchObject({ records: [{ key: 'a', value: 'new' }, { key: 'slow' }] });
   });
 
+  test.each([
+    ['strong', { kind: 'not-primary' }],
+    ['session', { kind: 'too-stale' }],
+  ] as const)('(%s) is decided anew soon after the end of the lease, though nothing is heard', async (...row) => {
+    const [consistency, expected] = row;
+    const member = await QueriedMember.open();
+    const late = member.ask(consistency);
+    await turns();
+    member.group.loseLease();
+    member.group.timers.pass(500);
+    await turns(10);
+    expect(late.answer).toMatchObject(expected);
+  });
+
   // Another one may lead by then, and lack what became safe here.
   test.each([
     ['strong', { kind: 'not-primary' }],

@@ -7,6 +7,9 @@ import type { ReadMomentStore } from './read-moment.ts';
 import { ReadMoment } from './read-moment.ts';
 import type { ReadingRole } from './reader.ts';
 
+/** How often a waiting query looks whether the member still leads: well below the time that its caller gives it. */
+const leaseLookMs = 250;
+
 /** What the gate needs of a store. */
 export type QueryStore = ReadMomentStore & Pick<Store, 'keyspaces' | 'keyspaceStats' | 'openView' | 'viewPosition'>;
 
@@ -171,9 +174,17 @@ export class QueryGate {
     });
     const waiter: Waiter = { isDue: () => !this.#leadsFor(head), wake };
     this.#waiters.add(waiter);
+    // A lease ends without anybody saying so.
+    const look = (): (() => void) =>
+      this.#parts.timers.after(leaseLookMs, () => {
+        if (waiter.isDue()) wake();
+        else cancel = look();
+      });
+    let cancel = look();
     try {
       return await work.race(opened, (late) => void late?.close());
     } finally {
+      cancel();
       this.#waiters.delete(waiter);
     }
   }
