@@ -12,6 +12,8 @@ import type { RowPair } from './view-database.ts';
 
 /** Keys that are looked up together: one hop to the thread pool, and a short turn of the event loop. */
 const keysPerPart = 500;
+/** Parts at a time, once they go to disk: a hundred thousand rows take a second, and one thread is left to others. */
+const lanes = 3;
 /** Rows that are laid over at once; where there are more, the portion ends. */
 const rowsPerPortion = 1000;
 
@@ -51,15 +53,17 @@ export class BeforeImages {
 
   /** Keeps the rows of these keys that are not known yet. */
   async note(keys: KeyList, lookup: RowLookup): Promise<void> {
-    for (const part of keys.parts(keysPerPart)) {
-      const known = await this.#scratch.level.getMany(part);
-      const unknown = part.filter((_, index) => known[index] === undefined);
-      if (unknown.length === 0) continue;
-      const rows = await lookup(unknown);
-      const images = unknown.map((key, index): RowPair => [key, imageOf(rows[index])]);
-      await this.#put(images);
-      if (!this.#isOnDisk && this.#bytes > this.#space.memoryBytesMax) await this.#moveToDisk();
+    const parts = keys.parts(keysPerPart)[Symbol.iterator]();
+    while (!this.#isOnDisk) {
+      const part = parts.next();
+      if (part.done === true) return;
+      await this.#keep(part.value, lookup);
+      if (this.#bytes > this.#space.memoryBytesMax) await this.#moveToDisk();
     }
+    const lane = async (): Promise<void> => {
+      for (let part = parts.next(); part.done !== true; part = parts.next()) await this.#keep(part.value, lookup);
+    };
+    await Promise.all(Array.from({ length: lanes }, lane));
   }
 
   /** A row as it was; `now` is what the database has, looked up before this is asked. */
@@ -102,6 +106,14 @@ export class BeforeImages {
 
   close(): Promise<void> {
     return this.#scratch.remove();
+  }
+
+  async #keep(keys: Uint8Array[], lookup: RowLookup): Promise<void> {
+    const known = await this.#scratch.level.getMany(keys);
+    const unknown = keys.filter((_, index) => known[index] === undefined);
+    if (unknown.length === 0) return;
+    const rows = await lookup(unknown);
+    await this.#put(unknown.map((key, index): RowPair => [key, imageOf(rows[index])]));
   }
 
   async #put(images: readonly RowPair[]): Promise<void> {

@@ -35,8 +35,8 @@ const levelOptions = {
 /** A portion of an iterator: large ones save hops to the thread pool. */
 const iteratorPortionBytes = 512 * 1024;
 
-/** Of one snapshot: a query's fits, and a view has few that last longer. */
-const imageBytesMax = 8 * MIB;
+/** Of one snapshot: a query's fits. More is faster kept by LevelDB, too. */
+const imageBytesMax = MIB;
 
 /** Directories within a view's, which LevelDB passes over: rows as long-lived snapshots see them. */
 const scratchPrefix = 'before-';
