@@ -1,177 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { Cluster } from './cluster.ts';
-import type { ClusterEffect, SessionId } from './cluster-effect.ts';
-import type { ClusterState, ShardRecord } from './cluster-state.ts';
-import { checkClusterState } from './cluster-state.ts';
-import type { InfoMessage, NodeMessage, NodeReport, Prepare, RefusalCause, Registration } from './node-message.ts';
-import type { Position } from './operation.ts';
-import type { Member, Topology } from './topology.ts';
-
-const reportMs = 500;
-const deadAfterMs = 3000;
-const leaseMs = 2000;
-const rollCallMs = 30_000;
-
-function registration(node: string, change: Partial<Registration> = {}): Registration {
-  return {
-    node,
-    role: 'write-shard',
-    store: `store-${node}`,
-    cluster: '',
-    shard: '',
-    endpoints: [{ network: '', address: `${node}:7410` }],
-    lastEntry: { epoch: 0, position: 0 },
-    seenEpoch: 0,
-    host: 'machine',
-    pid: 42,
-    incarnation: 1,
-    promisedEpoch: 0,
-    ...change,
-  };
-}
-
-function report(change: Partial<NodeReport> = {}): NodeReport {
-  return {
-    lastEntry: { epoch: 1, position: 1 },
-    applied: { epoch: 1, position: 1 },
-    lagEntries: 0,
-    lagMs: 0,
-    serving: true,
-    recordCount: 0,
-    operationsPerSecond: 0,
-    ...change,
-  };
-}
-
-/** Runs a machine as info does; what holds at each effect is checked by the tests of the machine. */
-class Bed {
-  cluster: Cluster;
-  durable: ClusterState | undefined;
-  nowMs = 0;
-  readonly received = new Map<SessionId, InfoMessage[]>();
-  readonly ended: SessionId[] = [];
-  #sessions = 0;
-
-  constructor(initialShards = 3) {
-    this.cluster = this.restart(initialShards);
-  }
-
-  restart(initialShards = 3): Cluster {
-    this.cluster = new Cluster({
-      initialShards,
-      reportMs,
-      deadAfterMs,
-      leaseMs,
-      rollCallMs,
-      fencing: 0,
-      self: { node: 'info', endpoints: [{ network: '', address: 'info:7400' }], host: 'machine', pid: 1 },
-      newCluster: 'cluster-1',
-      state: this.durable,
-    });
-    this.run(this.cluster.start(this.nowMs));
-    return this.cluster;
-  }
-
-  run(effects: readonly ClusterEffect[]): void {
-    for (const effect of effects) {
-      if (effect.kind === 'persist') this.durable = effect.state;
-      else if (effect.kind === 'send') this.messagesOf(effect.session).push(effect.message);
-      else if (effect.kind === 'end-session') this.ended.push(effect.session);
-    }
-    checkClusterState(this.cluster.state);
-  }
-
-  messagesOf(session: SessionId): InfoMessage[] {
-    const messages = this.received.get(session) ?? [];
-    this.received.set(session, messages);
-    return messages;
-  }
-
-  register(node: string, change: Partial<Registration> = {}): SessionId {
-    const session = ++this.#sessions;
-    this.cluster.onOpen(session, this.nowMs);
-    this.run(this.cluster.onRegister(session, registration(node, change), this.nowMs));
-    return session;
-  }
-
-  report(session: SessionId, change: Partial<NodeReport> = {}): void {
-    this.run(this.cluster.onReport(session, report(change), this.nowMs));
-  }
-
-  disconnect(session: SessionId): void {
-    this.run(this.cluster.onDisconnect(session, this.nowMs));
-  }
-
-  /** Time goes by in steps as short as info's own. */
-  pass(milliseconds: number): void {
-    for (const end = this.nowMs + milliseconds; this.nowMs < end; ) {
-      this.nowMs += reportMs;
-      this.run(this.cluster.tick(this.nowMs));
-    }
-  }
-
-  /** Time goes by while these report. */
-  passHeard(milliseconds: number, ...sessions: readonly (SessionId | undefined)[]): void {
-    for (let passed = 0; passed < milliseconds; passed += reportMs) {
-      for (const session of sessions) this.report(session ?? 0);
-      this.pass(reportMs);
-    }
-  }
-
-  get topology(): Topology {
-    return this.cluster.state.topology;
-  }
-
-  memberOf(node: string): (Member & { readonly shard: string; readonly epoch: number }) | undefined {
-    for (const shard of this.topology.shards) {
-      const member = shard.members.find((candidate) => candidate.node === node);
-      if (member !== undefined) return { ...member, shard: shard.shard, epoch: shard.epoch };
-    }
-    return undefined;
-  }
-
-  say(session: SessionId, message: NodeMessage): void {
-    this.run(this.cluster.onMessage(session, message, this.nowMs));
-  }
-
-  /** What the session was asked to promise last. */
-  askedOf(session: SessionId): Prepare | undefined {
-    const message = this.messagesOf(session).findLast((candidate) => candidate.kind === 'prepare');
-    return message?.kind === 'prepare' ? message.prepare : undefined;
-  }
-
-  /** It promises what it was asked. */
-  promise(session: SessionId, lastEntry: Position = { epoch: 1, position: 1 }, witness = true): void {
-    const promisedEpoch = this.askedOf(session)?.epoch ?? 0;
-    this.say(session, { kind: 'promise', answer: { kind: 'promised', promisedEpoch, lastEntry, witness } });
-  }
-
-  /** One shard, whose primary w1 has made the replicas members. */
-  group(...replicas: readonly string[]): readonly SessionId[] {
-    const primary = this.register('w1');
-    this.report(primary);
-    const sessions = replicas.map((node) => this.register(node, { role: 'read-shard', shard: 's1' }));
-    for (const [index, node] of replicas.entries()) {
-      this.report(sessions[index] ?? 0);
-      const epoch = this.cluster.state.records[0]?.epoch ?? 0;
-      this.say(primary, { kind: 'propose', proposal: { epoch, change: 'add', store: `store-${node}` } });
-    }
-    return [primary, ...sessions];
-  }
-
-  get record(): ShardRecord | undefined {
-    return this.cluster.state.records[0];
-  }
-
-  refusalOf(session: SessionId): RefusalCause | undefined {
-    const message = this.messagesOf(session).find((candidate) => candidate.kind === 'refused');
-    return message?.kind === 'refused' ? message.cause : undefined;
-  }
-}
+import type { Registration } from './node-message.ts';
+import { deadAfterMs, InfoShell, reportMs } from './testing/info-shell.ts';
 
 describe('places', () => {
   test('a store keeps its place, whichever binary it is started with', () => {
-    const bed = new Bed(1);
+    const bed = new InfoShell(1);
     const [, r1] = bed.group('r1');
     bed.disconnect(r1 ?? 0);
     const asWriteShard = bed.register('r1', { role: 'write-shard', incarnation: 2 });
@@ -184,7 +17,7 @@ describe('places', () => {
   });
 
   test('an emptied directory of a former primary takes its place as a learner, not a new shard', () => {
-    const bed = new Bed(1);
+    const bed = new InfoShell(1);
     const [w1, r1] = bed.group('r1');
     bed.disconnect(w1 ?? 0);
     bed.promise(r1 ?? 0);
@@ -197,7 +30,7 @@ describe('places', () => {
   });
 
   test('an emptied directory of a primary waits while another may follow it, and becomes no new shard', () => {
-    const bed = new Bed(1);
+    const bed = new InfoShell(1);
     const [w1, r1] = bed.group('r1');
     bed.disconnect(w1 ?? 0);
     expect(bed.refusalOf(bed.register('w1', { store: 'emptied' }))).toBe('no-such-shard');
@@ -209,7 +42,7 @@ describe('places', () => {
   });
 
   test('an emptied directory of a primary waits for a person when the only other copy does not count', () => {
-    const bed = new Bed(1);
+    const bed = new InfoShell(1);
     const [w1, r1] = bed.group('r1');
     bed.say(w1 ?? 0, { kind: 'propose', proposal: { epoch: 2, change: 'remove', store: 'store-r1' } });
     bed.disconnect(w1 ?? 0);
@@ -228,7 +61,7 @@ describe('places', () => {
   });
 
   test('an emptied directory never takes the place of the primary that the shard waits for', () => {
-    const bed = new Bed(1);
+    const bed = new InfoShell(1);
     const w1 = bed.register('w1');
     bed.disconnect(w1);
     bed.register('w1', { store: 'emptied' });
@@ -241,7 +74,7 @@ describe('a second node under the name of a member that counts', () => {
   const twin: Partial<Registration> = { role: 'read-shard', store: 'twin', incarnation: 9 };
 
   test('gets no place while that one may come back: its session broke, or info started', () => {
-    const bed = new Bed(1);
+    const bed = new InfoShell(1);
     const [w1, r1] = bed.group('r1');
     bed.disconnect(r1 ?? 0);
     bed.passHeard(deadAfterMs - reportMs, w1);
@@ -257,7 +90,7 @@ describe('a second node under the name of a member that counts', () => {
   });
 
   test('takes its place once it is dead for long enough, and at once when it has left', () => {
-    const bed = new Bed(1);
+    const bed = new InfoShell(1);
     const [w1, r1, r2] = bed.group('r1', 'r2');
     bed.disconnect(r1 ?? 0);
     bed.passHeard(deadAfterMs, w1, r2);
@@ -271,7 +104,7 @@ describe('a second node under the name of a member that counts', () => {
   });
 
   test('does not keep that one out, which is asked to promise when the primary dies', () => {
-    const bed = new Bed(1);
+    const bed = new InfoShell(1);
     const [w1, r1] = bed.group('r1');
     bed.disconnect(r1 ?? 0);
     bed.passHeard(deadAfterMs, w1);
@@ -288,7 +121,7 @@ describe('a second node under the name of a member that counts', () => {
   });
 
   test('becomes no new shard while the only primary may come back, and does not keep it out', () => {
-    const bed = new Bed(1);
+    const bed = new InfoShell(1);
     bed.disconnect(bed.register('w1'));
     expect(bed.refusalOf(bed.register('w1', { store: 'twin' }))).toBe('name-taken');
     bed.pass(deadAfterMs);
