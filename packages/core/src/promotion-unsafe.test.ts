@@ -112,10 +112,38 @@ describe('the wish for a named one is over', () => {
     for (const store of ['c', 'd', 'e']) info.answer(store);
     info.pass(leaseSpanMs - 50);
     expect(info.promotion.waitsFor).toContain('waits for b, which was named, to promise');
+    info.pass(settleMs);
+    expect(info.asked.get('b')?.epoch).toBe(7);
     info.pass(100);
     expect(info.asked.get('b')).toEqual({ epoch: 8, preferred: '', releasedBy: '' });
     for (const store of ['b', 'c', 'd', 'e']) info.answer(store);
     expect(info.steps).toMatchObject([{ kind: 'promote', epoch: 8, members: info.record.members }]);
+  });
+
+  test('not sooner because its session breaks for a moment', () => {
+    const info = wishedFor('b', ['b', 'c', 'd', 'e']);
+    for (const store of ['c', 'd', 'e']) info.answer(store);
+    info.pass(1000);
+    info.gone('b');
+    info.back('b', 5, false);
+    info.pass(leaseSpanMs - 1000);
+    info.promises('b', 5, 3);
+    info.pass(settleMs);
+    expect(info.promoted).toBe('b in 7');
+  });
+
+  test('not by the promises of members that have gone since', () => {
+    const info = wishedFor('b', ['c', 'd']);
+    for (const store of ['c', 'd']) info.answer(store);
+    for (const store of ['c', 'd']) info.gone(store);
+    info.back('e');
+    info.answer('e');
+    info.pass(60_000);
+    expect(info.steps).toEqual([]);
+    info.back('b');
+    info.answer('b');
+    info.pass(settleMs);
+    expect(info.promoted).toBe('b in 7');
   });
 
   test('and not at all when that one has promised by then: it leads, whatever its log is', () => {

@@ -77,6 +77,7 @@ export class Promotion {
   #enoughSinceMs: number | undefined;
   /** Enough have promised without the one that was named. */
   #dispensableSinceMs: number | undefined;
+  #wasNamedThere = false;
   #answeredMs: number;
 
   constructor(options: PromotionOptions) {
@@ -170,12 +171,17 @@ export class Promotion {
     return cause === 'unsafe' ? preferred : '';
   }
 
-  /** While it is there it gets the time for which a lease may bind it. */
+  /**
+   * Who has been there gets the time for which a lease may bind it, however its session fares. Promises of members that
+   * have gone since do not count: another attempt would have to wait for them.
+   */
   #decideWithout(named: StoreId, promised: readonly StoreId[], facts: PromotionFacts): PromotionDecision {
     const { members, quorum, leaseSpanMs } = this.#options;
-    const isDispensable = promised.filter((store) => members.includes(store)).length > members.length - quorum;
+    this.#wasNamedThere ||= facts.isConnected(named);
+    const there = promised.filter((store) => members.includes(store) && facts.isConnected(store));
+    const isDispensable = there.length > members.length - quorum;
     this.#dispensableSinceMs = isDispensable ? (this.#dispensableSinceMs ?? facts.nowMs) : undefined;
-    const patienceMs = facts.isConnected(named) ? leaseSpanMs : 0;
+    const patienceMs = this.#wasNamedThere ? leaseSpanMs + settleMs : 0;
     if (this.#dispensableSinceMs !== undefined && facts.nowMs - this.#dispensableSinceMs >= patienceMs) {
       return { kind: 'forgo' };
     }
