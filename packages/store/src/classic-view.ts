@@ -4,15 +4,15 @@ import { EdisError } from '@edis/core';
 import { ClassicLevel } from 'classic-level';
 import type { ScratchLevel } from './before-images.ts';
 import { damaged } from './damage.ts';
-import type { DetachableLevel } from './detachable-snapshot.ts';
-import { SnapshotKeeper } from './detachable-snapshot.ts';
 import { describeSystemError, diskError } from './disk.ts';
 import { KeyList } from './key-list.ts';
 import { closedError, LevelView } from './level-view.ts';
 import { codeOf } from './make-directory.ts';
 import { newLevel } from './memory-view.ts';
 import { NodeDisk } from './node-disk.ts';
+import { SnapshotKeeper } from './snapshot-keeper.ts';
 import type { ViewBatch, ViewDatabase, ViewStorage } from './view-database.ts';
+import type { DetachableLevel } from './view-moment.ts';
 
 /** Views on disk: LevelDB through classic-level. Its files are its own, they do not pass through `Disk`. */
 
@@ -35,7 +35,10 @@ const levelOptions = {
 /** A portion of an iterator: large ones save hops to the thread pool. */
 const iteratorPortionBytes = 512 * 1024;
 
-/** Of one snapshot: a query's fits. More is faster kept by LevelDB, too. */
+/** For what is written once, and read once or twice. */
+const scratchOptions = { ...levelOptions, writeBufferSize: 4 * MIB, cacheSize: MIB, maxOpenFiles: 100 };
+
+/** Of one moment: a query's fits. More is faster kept by LevelDB, too. */
 const imageBytesMax = MIB;
 
 /** Directories within a view's, which LevelDB passes over: rows as long-lived snapshots see them. */
@@ -155,8 +158,11 @@ function openView(level: Classic, path: string, disk: NodeDisk): ViewDatabase {
     snapshot: () => keeper.open(),
     batch: () => new ClassicBatch(level, path, disk, keeper),
     close: async () => {
-      await keeper.close();
-      await level.close();
+      try {
+        await keeper.close();
+      } finally {
+        await level.close();
+      }
     },
   });
 }
@@ -164,16 +170,25 @@ function openView(level: Classic, path: string, disk: NodeDisk): ViewDatabase {
 async function scratchInMemory(): Promise<ScratchLevel> {
   const level = newLevel();
   await level.open();
-  return { level, remove: () => level.close() };
+  return {
+    level,
+    iterator: (from, to) => level.iterator({ gte: from, lt: to }),
+    remove: async () => {},
+  };
 }
 
 async function scratchOnDisk(path: string): Promise<ScratchLevel> {
-  const level = await openClassic(path);
+  const level = await openClassic(path, scratchOptions);
   return {
     level,
+    iterator: (from, to) => level.iterator({ gte: from, lt: to, highWaterMarkBytes: iteratorPortionBytes }),
     remove: async () => {
-      await level.close();
-      await rm(path, { recursive: true, force: true });
+      try {
+        await level.close();
+        await rm(path, { recursive: true, force: true });
+      } catch {
+        // What is left goes when the view is opened next.
+      }
     },
   };
 }
@@ -200,12 +215,16 @@ export class ClassicViewStorage implements ViewStorage {
 
   async open(path: string): Promise<ViewDatabase> {
     const level = await openClassic(path, this.#options);
-    const view = openView(level, path, this.#disk);
-    await removeScratches(path);
-    // The directory is new or was renamed: its name must outlive a power loss from here on, and those in it.
-    await this.#disk.syncDirectory(path);
-    await this.#disk.syncDirectory(dirname(path));
-    return view;
+    try {
+      await removeScratches(path);
+      // The directory is new or was renamed: its name must outlive a power loss from here on, and those in it.
+      await this.#disk.syncDirectory(path);
+      await this.#disk.syncDirectory(dirname(path));
+    } catch (caught) {
+      await level.close();
+      throw caught;
+    }
+    return openView(level, path, this.#disk);
   }
 
   async exists(path: string): Promise<boolean> {

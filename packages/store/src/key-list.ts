@@ -8,7 +8,7 @@ export class KeyList {
 
   /** Copies the key. */
   add(key: Uint8Array): void {
-    const start = this.#end;
+    const start = this.#ends[this.#ends.length - 1] ?? 0;
     const end = start + key.length;
     if (end > this.#bytes.length) {
       const larger = Buffer.allocUnsafe(Math.max(end, this.#bytes.length * 2));
@@ -19,21 +19,18 @@ export class KeyList {
     this.#ends.push(end);
   }
 
-  /** The keys in the order in which they came, so many at a time. Their memory is the list's. */
-  *parts(size: number): Iterable<Uint8Array[]> {
-    let part: Uint8Array[] = [];
+  /** Hands them out once, in the order in which they came, as many at a time as are asked for. */
+  reader(): (count: number) => Uint8Array[] {
+    let taken = 0;
     let start = 0;
-    for (const end of this.#ends) {
-      part.push(this.#bytes.subarray(start, end));
-      start = end;
-      if (part.length < size) continue;
-      yield part;
-      part = [];
-    }
-    if (part.length > 0) yield part;
-  }
-
-  get #end(): number {
-    return this.#ends[this.#ends.length - 1] ?? 0;
+    return (count) => {
+      const part: Uint8Array[] = [];
+      for (const end of this.#ends.slice(taken, taken + count)) {
+        part.push(this.#bytes.subarray(start, end));
+        start = end;
+      }
+      taken += part.length;
+      return part;
+    };
   }
 }

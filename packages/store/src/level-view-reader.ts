@@ -9,6 +9,7 @@ import type { StoredKeyspace } from './stored-keyspace.ts';
 import type { View } from './view.ts';
 import type { ViewSnapshot } from './view-database.ts';
 import type { ExpiringRecord, IndexEntry, IndexRange, ViewReader, ViewRecord } from './view-reader.ts';
+import type { ViewState } from './view-state.ts';
 import { asBuffer } from './wire.ts';
 
 /** A page of large values ends here: a portion of a database in memory has no bound in bytes. */
@@ -29,7 +30,7 @@ export class LevelViewReader implements ViewReader {
     this.#snapshot = view.snapshot();
     this.#keyspaces = keyspaces;
     // From the snapshot itself: a batch may have been written whose end nobody has been told of yet.
-    const { epoch, position, timestamp } = view.stateOf(this.#snapshot);
+    const { epoch, position, timestamp } = this.#state();
     this.position = { epoch, position };
     this.timestamp = timestamp;
   }
@@ -121,6 +122,16 @@ export class LevelViewReader implements ViewReader {
   close(): Promise<void> {
     this.#closing ??= this.#snapshot.close();
     return this.#closing;
+  }
+
+  #state(): ViewState {
+    try {
+      return this.#view.stateOf(this.#snapshot);
+    } catch (caught) {
+      // Nobody else could close it.
+      this.#snapshot.close().catch(() => {});
+      throw caught;
+    }
   }
 
   #kindOf(keyspace: number, field: string): IndexKind {
