@@ -252,7 +252,7 @@ test('however many readers there are, a batch costs what its rows cost twice, at
   await bed.close();
 });
 
-test('where what a moment showed can not be kept, its reader is told to come back, and batches are written', async () => {
+test('where a moment can not be kept, its readers are told to come back, and batches are written', async () => {
   for (const memoryBytesMax of [1, 1_000_000]) {
     const bed = new Bed(memoryBytesMax);
     await bed.open();

@@ -16,9 +16,9 @@ import { ViewMoment } from './view-moment.ts';
  *
  * Guarantees: none of LevelDB's snapshots that is older than a batch is still open when the next batch begins to be
  * written. As LevelDB moves its memory to files at the beginning of a write alone, no compaction ever meets a version
- * that a snapshot hides. Most readers end before that. From the second batch on, what a moment showed is kept as images:
- * each row, before its first change since the newest moment that is kept, once. An older moment looks through its own
- * images first, then through those of the later ones. Assumes: nothing but `write` writes the view.
+ * that a snapshot hides. Most readers end before that. From the second batch on, what a moment showed is kept as
+ * images: each row, before its first change since the newest moment that is kept, once. An older moment looks through
+ * its own images first, then through those of the later ones. Assumes: nothing but `write` writes the view.
  */
 export class SnapshotKeeper {
   readonly #level: DetachableLevel;
