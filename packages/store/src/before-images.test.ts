@@ -12,7 +12,7 @@ async function scratch(): Promise<ScratchLevel> {
   await level.open();
   return {
     level,
-    iterator: (gte, lt) => level.iterator({ gte, lt }),
+    iterator: (range) => level.iterator(range),
     remove: async () => {},
   };
 }

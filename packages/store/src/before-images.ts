@@ -28,7 +28,7 @@ const present = Uint8Array.of(1);
 
 export interface ScratchLevel {
   readonly level: Level;
-  iterator(from: Uint8Array, to: Uint8Array): LevelIterator;
+  iterator(range: { readonly gte?: Uint8Array; readonly lt?: Uint8Array }): LevelIterator;
   /** Closes it and takes it away, as far as that can be done. Reads that are under way end well or with an error. */
   remove(): Promise<void>;
 }
@@ -54,7 +54,7 @@ export class BeforeImages {
   #isOnDisk = false;
   #bytes = 0;
   #rowBytes = partBytes / firstKeys;
-  #noting: Promise<void> | undefined;
+  #noting: Promise<unknown> | undefined;
   #isStopped = false;
 
   constructor(space: ImageSpace) {
@@ -66,6 +66,16 @@ export class BeforeImages {
     const noting = this.#note(keys.reader(), lookup);
     this.#noting = noting.catch(() => {});
     return noting;
+  }
+
+  /**
+   * Takes in the images of a later moment: with them it shows what the two showed together. Never rejects; false: not all
+   * of them could be taken in, which does no harm.
+   */
+  absorb(later: BeforeImages): Promise<boolean> {
+    const absorbing = this.#absorb(later).catch(() => false);
+    this.#noting = absorbing;
+    return absorbing;
   }
 
   /** Nobody will look at them any more: ends `note` soon. */
@@ -88,7 +98,7 @@ export class BeforeImages {
     to: Uint8Array,
   ): Promise<{ readonly images: readonly (readonly [Uint8Array, Image])[]; readonly covered: Uint8Array }> {
     const images: (readonly [Uint8Array, Image])[] = [];
-    const iterator = this.#scratch?.iterator(from, to);
+    const iterator = this.#scratch?.iterator({ gte: from, lt: to });
     if (iterator === undefined) return { images, covered: to };
     try {
       for (let bytes = 0; images.length < rowsPerPortion && bytes < partBytes; ) {
@@ -131,6 +141,28 @@ export class BeforeImages {
     };
     await Promise.all(Array.from({ length: lanes }, lane));
     if (failures.length > 0) throw failures[0];
+  }
+
+  async #absorb(later: BeforeImages): Promise<boolean> {
+    const iterator = later.#scratch?.iterator({});
+    if (iterator === undefined) return true;
+    try {
+      while (!this.#isStopped) {
+        const portion = await iterator.nextv(keysPerPart);
+        if (portion.length === 0) return true;
+        this.#scratch ??= await this.#space.inMemory();
+        const { level } = this.#scratch;
+        const known = await level.getMany(portion.map(([key]) => key));
+        this.#bytes += await put(
+          level,
+          portion.filter((_, index) => known[index] === undefined),
+        );
+        if (!this.#isOnDisk && this.#bytes > this.#space.memoryBytesMax) await this.#moveToDisk(this.#scratch);
+      }
+      return false;
+    } finally {
+      await iterator.close();
+    }
   }
 
   get #partSize(): number {

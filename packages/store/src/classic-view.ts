@@ -126,10 +126,9 @@ export async function openClassic(path: string, options: object = levelOptions):
   }
 }
 
-function openView(level: Classic, path: string, disk: NodeDisk): ViewDatabase {
+function openView(level: Classic, path: string, disk: NodeDisk, nextScratch: () => number): ViewDatabase {
   const toError = (caught: unknown): EdisError =>
     caught instanceof EdisError ? caught : (closedError(caught) ?? viewError(path, caught));
-  let scratches = 0;
   const access: DetachableLevel = {
     level,
     getSync: (key, snapshot) => {
@@ -147,7 +146,7 @@ function openView(level: Classic, path: string, disk: NodeDisk): ViewDatabase {
     space: {
       memoryBytesMax: imageBytesMax,
       inMemory: scratchInMemory,
-      onDisk: () => scratchOnDisk(join(path, `${scratchPrefix}${++scratches}`)),
+      onDisk: () => scratchOnDisk(join(path, `${scratchPrefix}${nextScratch()}`)),
     },
   };
   const keeper = new SnapshotKeeper(access);
@@ -172,16 +171,20 @@ async function scratchInMemory(): Promise<ScratchLevel> {
   await level.open();
   return {
     level,
-    iterator: (from, to) => level.iterator({ gte: from, lt: to }),
+    iterator: (range) => level.iterator(range),
     remove: async () => {},
   };
 }
 
 async function scratchOnDisk(path: string): Promise<ScratchLevel> {
-  const level = await openClassic(path, scratchOptions);
+  const level = await openClassic(path, scratchOptions).catch(async (caught: unknown) => {
+    // Its directory is there already.
+    await rm(path, { recursive: true, force: true }).catch(() => {});
+    throw caught;
+  });
   return {
     level,
-    iterator: (from, to) => level.iterator({ gte: from, lt: to, highWaterMarkBytes: iteratorPortionBytes }),
+    iterator: (range) => level.iterator({ ...range, highWaterMarkBytes: iteratorPortionBytes }),
     remove: async () => {
       try {
         await level.close();
@@ -207,6 +210,8 @@ async function removeScratches(path: string): Promise<void> {
 export class ClassicViewStorage implements ViewStorage {
   readonly #disk = new NodeDisk();
   readonly #options: object;
+  /** Never the same twice: a view that takes over has the path of the one before. */
+  #scratches = 0;
 
   /** @param options of LevelDB, where they are not to be the ones above: for tests */
   constructor(options: object = {}) {
@@ -224,7 +229,7 @@ export class ClassicViewStorage implements ViewStorage {
       await level.close();
       throw caught;
     }
-    return openView(level, path, this.#disk);
+    return openView(level, path, this.#disk, () => ++this.#scratches);
   }
 
   async exists(path: string): Promise<boolean> {

@@ -1,6 +1,6 @@
 import type { AbstractSnapshot } from 'abstract-level';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { ScratchLevel } from './before-images.ts';
 import { KeyList } from './key-list.ts';
 import type { LevelIterator, RowCursor, SnapshotAccess } from './level-view.ts';
@@ -19,12 +19,14 @@ type Rows = ReadonlyMap<string, string>;
 class Bed {
   readonly #level = newLevel();
   readonly #held = new Set<{ readonly olderThan: number }>();
-  #begun = 0;
+  begun = 0;
   #isWriting = false;
   rows: Rows = new Map();
   scratches = 0;
   /** Rows that were kept for readers. */
   kept = 0;
+  /** What the next reads wait for, once they have their rows. */
+  readonly gates: Promise<void>[] = [];
   /** Nothing can be kept any more. */
   isFull = false;
   readonly keeper: SnapshotKeeper;
@@ -37,7 +39,7 @@ class Bed {
       snapshot: () => this.#hold(this.#level.snapshot()),
       iterator: (gte, lt, snapshot): LevelIterator =>
         snapshot === undefined
-          ? slow(this.#hold(this.#level.iterator({ gte, lt })))
+          ? slow(this.#hold(this.#level.iterator({ gte, lt })), this.gates.shift())
           : this.#level.iterator({ gte, lt, snapshot }),
       space: { memoryBytesMax, inMemory: () => this.#scratch(), onDisk: () => this.#scratch() },
     };
@@ -60,10 +62,10 @@ class Bed {
       }
     }
     await this.keeper.write(list, async () => {
-      this.#begun++;
+      this.begun++;
       this.#isWriting = true;
       for (const { olderThan } of this.#held) {
-        expect(olderThan, 'a snapshot older than the batch before').toBeGreaterThanOrEqual(this.#begun);
+        expect(olderThan, 'a snapshot older than the batch before').toBeGreaterThanOrEqual(this.begun);
       }
       // What opens from here on may see either state; the model has the one before, as the batch comes later.
       await meanwhile();
@@ -85,7 +87,7 @@ class Bed {
   }
 
   #hold<Held extends AbstractSnapshot | LevelIterator>(held: Held): Held {
-    const mark = { olderThan: this.#isWriting ? this.#begun : this.#begun + 1 };
+    const mark = { olderThan: this.#isWriting ? this.begun : this.begun + 1 };
     this.#held.add(mark);
     const close = held.close.bind(held);
     held.close = (): Promise<void> => {
@@ -115,19 +117,31 @@ class Bed {
     const remove = async (): Promise<void> => {
       this.scratches--;
     };
-    return { level, iterator: (gte, lt) => level.iterator({ gte, lt }), remove };
+    return { level, iterator: (range) => level.iterator(range), remove };
   }
 }
 
 /** Its rows come when a batch that did not wait for them would have begun. */
-function slow<Slow extends LevelIterator>(iterator: Slow): Slow {
+function slow<Slow extends LevelIterator>(iterator: Slow, gate: Promise<void> | undefined): Slow {
   const nextv = iterator.nextv.bind(iterator);
   iterator.nextv = async (count: number): Promise<[Uint8Array, Uint8Array][]> => {
     const rows = await nextv(count);
     for (let turn = 0; turn < 10; turn++) await nextTurn();
+    await gate;
     return rows;
   };
   return iterator;
+}
+
+class Gate {
+  readonly opened: Promise<void>;
+  open: () => void = () => {};
+
+  constructor() {
+    this.opened = new Promise((resolve) => {
+      this.open = resolve;
+    });
+  }
 }
 
 class Reader {
@@ -228,7 +242,7 @@ test('a snapshot shows its moment however much is written, and LevelDB keeps non
         await ending;
       } else if (one.kind === 'open') readers.push(new Reader(bed));
       else if (one.kind === 'look') await Promise.all(readers.map((reader) => reader.look()));
-      else if (one.kind === 'end') await readers.shift()?.end();
+      else if (one.kind === 'end') await readers.splice(Math.floor(readers.length / 2), 1)[0]?.end();
       else await Promise.all(readers.map((reader) => reader.readOn(one.count)));
     }
     for (const reader of readers) await reader.end();
@@ -237,6 +251,59 @@ test('a snapshot shows its moment however much is written, and LevelDB keeps non
   await fc.assert(fc.asyncProperty(fc.constantFrom(20, 500, 1_000_000), fc.array(step, { maxLength: 30 }), history), {
     numRuns: 150,
   });
+});
+
+test('a batch waits for what is read of a moment before the last one, though its reader has closed', async () => {
+  const bed = new Bed(1_000_000);
+  await bed.open();
+  const write = (): Promise<void> => bed.write(new Map([['k1', 'x']]), async () => {});
+  const turns = async (): Promise<void> => {
+    for (let turn = 0; turn < 50; turn++) await nextTurn();
+  };
+  await write();
+  const early = bed.keeper.open();
+  await write();
+  await write();
+  const late = bed.keeper.open();
+  await write();
+  const [earlyGate, lateGate] = [new Gate(), new Gate()];
+  bed.gates.push(earlyGate.opened, lateGate.opened);
+  const earlyRead = early.cursor(from, to).next(1);
+  const fifth = write();
+  await turns();
+  // The fifth batch waits for the first read; a second one begins, and its reader does not wait for it.
+  const lateRead = late.cursor(from, to).next(1);
+  const closing = late.close();
+  await turns();
+  earlyGate.open();
+  await earlyRead;
+  await fifth;
+  const sixth = write();
+  await turns();
+  expect(bed.begun).toBe(5);
+  lateGate.open();
+  await Promise.all([lateRead, closing, sixth]);
+  await early.close();
+  await bed.close();
+});
+
+test('a reader that lasts does not keep what readers behind it kept', async () => {
+  const bed = new Bed(200);
+  await bed.open();
+  const write = (text: string): Promise<void> =>
+    bed.write(new Map(keys.map((key) => [String(key), text])), async () => {});
+  await write('first');
+  const lasting = new Reader(bed);
+  for (let round = 0; round < 30; round++) {
+    const reader = new Reader(bed);
+    await write(`a${round}`);
+    await write(`b${round}`);
+    await reader.end();
+  }
+  // Its own, and the newest, in which batches are noted.
+  await vi.waitFor(() => expect(bed.scratches).toBeLessThanOrEqual(2));
+  await lasting.end();
+  await bed.close();
 });
 
 test('however many readers there are, a batch costs what its rows cost twice, at the most', async () => {

@@ -33,6 +33,9 @@ export class SnapshotKeeper {
   #writing: KeyList | undefined;
   /** Snapshots that are being turned into images. */
   #detaching: ReadonlySet<ViewMoment> = new Set();
+  /** Images that are being taken away. */
+  readonly #closing = new Set<Promise<void>>();
+  #isMerging = false;
 
   constructor(level: DetachableLevel) {
     this.#level = level;
@@ -74,7 +77,8 @@ export class SnapshotKeeper {
         await moment.detach();
       }),
     );
-    await this.#dropAll();
+    this.#discardAll();
+    await Promise.all(this.#closing);
   }
 
   /** Never rejects: where images cannot be kept, their readers fail, and the view goes on. */
@@ -87,13 +91,15 @@ export class SnapshotKeeper {
       await this.#keepImages(keys, detaching);
     } catch (caught) {
       for (const moment of [...this.#kept.keys(), ...detaching]) moment.failure ??= imagesLost(caught);
-      await this.#dropAll();
+      this.#discardAll();
     }
-    await Promise.all(detaching.map((moment) => moment.detach()));
+    await Promise.allSettled(detaching.map((moment) => moment.detach()));
+    // Those that still have a reader say so themselves when they have none any more.
+    const ended = detaching.filter(({ isRead }) => !isRead);
     this.#detaching = new Set();
     await Promise.all([...this.#moments].map((moment) => moment.settle()));
-    for (const moment of detaching) if (!moment.isRead) this.#moments.delete(moment);
-    await this.#dropUnread();
+    for (const moment of ended) this.#moments.delete(moment);
+    void Promise.all(this.#discardUnread());
   }
 
   async #keepImages(keys: KeyList, detaching: readonly ViewMoment[]): Promise<void> {
@@ -126,20 +132,55 @@ export class SnapshotKeeper {
     // What it still reads counts until it ends.
     await moment.settle();
     this.#moments.delete(moment);
-    await this.#dropUnread();
+    await Promise.all(this.#discardUnread());
   }
 
-  async #dropUnread(): Promise<void> {
+  /** Images that nobody looks at any more go; those that older moments still need join the ones before them. */
+  #discardUnread(): readonly Promise<void>[] {
+    const discarded: Promise<void>[] = [];
     for (const [moment, images] of this.#kept) {
-      if (moment.isRead || this.#detaching.has(moment)) return;
+      if (moment.isRead || this.#detaching.has(moment)) break;
       this.#kept.delete(moment);
-      await images.close();
+      discarded.push(this.#discard(images));
     }
+    this.#merge();
+    return discarded;
   }
 
-  async #dropAll(): Promise<void> {
-    const dropped = [...this.#kept.values()];
+  #discardAll(): void {
+    for (const images of this.#kept.values()) void this.#discard(images);
     this.#kept.clear();
-    await Promise.all(dropped.map((images) => images.close()));
+  }
+
+  #discard(images: BeforeImages): Promise<void> {
+    const closing = images.close().finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
+    return closing;
+  }
+
+  /**
+   * A reader that lasts would keep the images of all that came and went after it. Batches are noted in the newest images
+   * alone, so nobody else writes the ones before the newest.
+   */
+  #merge(): void {
+    if (this.#isMerging) return;
+    const kept = [...this.#kept];
+    const index = kept.findIndex(([moment], place) => place > 0 && place < kept.length - 1 && !moment.isRead);
+    const [before, unread] = [kept[index - 1], kept[index]];
+    if (before === undefined || unread === undefined) return;
+    this.#isMerging = true;
+    void this.#mergeInto(before[1], ...unread).then((isDone) => {
+      this.#isMerging = false;
+      if (isDone) this.#merge();
+    });
+  }
+
+  async #mergeInto(earlier: BeforeImages, moment: ViewMoment, later: BeforeImages): Promise<boolean> {
+    if (!(await earlier.absorb(later)) || this.#kept.get(moment) !== later) return false;
+    this.#kept.delete(moment);
+    // Readers that are at it look at the later ones still.
+    await Promise.all([...this.#moments].map((reading) => reading.settle()));
+    await this.#discard(later);
+    return true;
   }
 }

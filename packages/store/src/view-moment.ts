@@ -94,8 +94,7 @@ export class ViewMoment {
 
   /** What is under way here has let go of what it holds of LevelDB. */
   async settle(): Promise<void> {
-    await Promise.allSettled([...this.#reads]);
-    await this.#detached;
+    await Promise.allSettled([...this.#reads, this.#detached]);
   }
 
   /** Goes on without LevelDB's snapshot. */
@@ -136,8 +135,9 @@ export class ViewMoment {
   async #detach(): Promise<void> {
     const snapshot = this.#snapshot;
     this.#snapshot = undefined;
+    this.passed = undefined;
     await Promise.allSettled([...this.#reads]);
-    await Promise.all([...this.#cursors].map((cursor) => cursor.detach()));
+    await Promise.allSettled([...this.#cursors].map((cursor) => cursor.detach()));
     await snapshot?.close();
   }
 
