@@ -69,8 +69,8 @@ export class BeforeImages {
   }
 
   /**
-   * Takes in the images of a later moment: with them it shows what the two showed together. Never rejects; false: not all
-   * of them could be taken in, which does no harm.
+   * Takes in the images of a later moment: with them it shows what the two showed together. Never rejects; false: not
+   * all of them could be taken in, which does no harm.
    */
   absorb(later: BeforeImages): Promise<boolean> {
     const absorbing = this.#absorb(later).catch(() => false);

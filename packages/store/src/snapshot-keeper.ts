@@ -159,8 +159,8 @@ export class SnapshotKeeper {
   }
 
   /**
-   * A reader that lasts would keep the images of all that came and went after it. Batches are noted in the newest images
-   * alone, so nobody else writes the ones before the newest.
+   * A reader that lasts would keep the images of all that came and went after it. Batches are noted in the newest
+   * images alone, so nobody else writes the ones before the newest.
    */
   #merge(): void {
     if (this.#isMerging) return;
