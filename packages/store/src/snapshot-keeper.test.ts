@@ -197,6 +197,11 @@ class Reader {
   }
 }
 
+async function opened(bed: Bed, write: (text: string) => Promise<void>): Promise<SnapshotAccess> {
+  await write('between');
+  return bed.keeper.open();
+}
+
 function textOf(value: Uint8Array | undefined): string | undefined {
   return value === undefined ? undefined : Buffer.from(value).toString();
 }
@@ -303,6 +308,28 @@ test('a reader that lasts does not keep what readers behind it kept', async () =
   // Its own, and the newest, in which batches are noted.
   await vi.waitFor(() => expect(bed.scratches).toBeLessThanOrEqual(2));
   await lasting.end();
+  await bed.close();
+});
+
+test('once it is closed nothing is left, though a reader is amid images that are being joined', async () => {
+  const bed = new Bed(1_000_000);
+  await bed.open();
+  const write = (text: string): Promise<void> => bed.write(new Map([['k1', text]]), async () => {});
+  await write('first');
+  const [early, middle, late] = [bed.keeper.open(), await opened(bed, write), await opened(bed, write)];
+  await write('last');
+  await write('very last');
+  const gate = new Gate();
+  bed.gates.push(gate.opened);
+  const reading = early.cursor(from, to).next(1);
+  const ending = middle.close();
+  for (let turn = 0; turn < 50; turn++) await nextTurn();
+  const closing = bed.keeper.close();
+  for (let turn = 0; turn < 50; turn++) await nextTurn();
+  gate.open();
+  await closing;
+  expect(bed.scratches).toBe(0);
+  await Promise.allSettled([reading, ending, late.close(), early.close()]);
   await bed.close();
 });
 

@@ -35,7 +35,8 @@ export class SnapshotKeeper {
   #detaching: ReadonlySet<ViewMoment> = new Set();
   /** Images that are being taken away. */
   readonly #closing = new Set<Promise<void>>();
-  #isMerging = false;
+  /** Images that are being joined to those before them. */
+  #merging: Promise<void> | undefined;
 
   constructor(level: DetachableLevel) {
     this.#level = level;
@@ -71,13 +72,10 @@ export class SnapshotKeeper {
 
   /** When the view is closed: ends all readers. */
   async close(): Promise<void> {
-    await Promise.all(
-      [...this.#moments].map(async (moment) => {
-        moment.failure ??= viewClosed();
-        await moment.detach();
-      }),
-    );
+    for (const moment of this.#moments) moment.failure ??= viewClosed();
+    await Promise.allSettled([...this.#moments].map((moment) => moment.detach()));
     this.#discardAll();
+    await this.#merging;
     await Promise.all(this.#closing);
   }
 
@@ -163,14 +161,13 @@ export class SnapshotKeeper {
    * images alone, so nobody else writes the ones before the newest.
    */
   #merge(): void {
-    if (this.#isMerging) return;
+    if (this.#merging !== undefined) return;
     const kept = [...this.#kept];
     const index = kept.findIndex(([moment], place) => place > 0 && place < kept.length - 1 && !moment.isRead);
     const [before, unread] = [kept[index - 1], kept[index]];
     if (before === undefined || unread === undefined) return;
-    this.#isMerging = true;
-    void this.#mergeInto(before[1], ...unread).then((isDone) => {
-      this.#isMerging = false;
+    this.#merging = this.#mergeInto(before[1], ...unread).then((isDone) => {
+      this.#merging = undefined;
       if (isDone) this.#merge();
     });
   }
