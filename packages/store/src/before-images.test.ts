@@ -1,24 +1,13 @@
 import { expect, test } from 'vitest';
-import type { ScratchLevel } from './before-images.ts';
 import { BeforeImages } from './before-images.ts';
 import { KeyList } from './key-list.ts';
-import { newLevel } from './memory-view.ts';
+import { scratchInMemory } from './memory-view.ts';
 
 const from = Uint8Array.of(0);
 const to = Uint8Array.of(255);
 
-async function scratch(): Promise<ScratchLevel> {
-  const level = newLevel();
-  await level.open();
-  return {
-    level,
-    iterator: (range) => level.iterator(range),
-    remove: async () => {},
-  };
-}
-
 function open(): BeforeImages {
-  return new BeforeImages({ memoryBytesMax: 1_000_000, inMemory: scratch, onDisk: scratch });
+  return new BeforeImages({ memoryBytesMax: 1_000_000, inMemory: scratchInMemory, onDisk: scratchInMemory });
 }
 
 test('what is looked up at once is bounded in bytes, and what is handed out at once in rows', async () => {

@@ -205,7 +205,8 @@ export class BeforeImages {
 
 /** For a reader whose rows could not be kept. */
 export function imagesLost(cause: unknown): EdisError {
-  const message = 'the view changed, and what it was could not be kept for this reader';
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const message = `the view changed, and what it was could not be kept for this reader: ${reason}`;
   return new EdisError('busy', message, { cause, retryAfterMs: 1000 });
 }
 

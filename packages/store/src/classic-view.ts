@@ -8,7 +8,7 @@ import { describeSystemError, diskError } from './disk.ts';
 import { KeyList } from './key-list.ts';
 import { closedError, LevelView } from './level-view.ts';
 import { codeOf } from './make-directory.ts';
-import { newLevel } from './memory-view.ts';
+import { scratchInMemory } from './memory-view.ts';
 import { NodeDisk } from './node-disk.ts';
 import { SnapshotKeeper } from './snapshot-keeper.ts';
 import type { ViewBatch, ViewDatabase, ViewStorage } from './view-database.ts';
@@ -164,16 +164,6 @@ function openView(level: Classic, path: string, disk: NodeDisk, nextScratch: () 
       }
     },
   });
-}
-
-async function scratchInMemory(): Promise<ScratchLevel> {
-  const level = newLevel();
-  await level.open();
-  return {
-    level,
-    iterator: (range) => level.iterator(range),
-    remove: async () => {},
-  };
 }
 
 async function scratchOnDisk(path: string): Promise<ScratchLevel> {

@@ -1,5 +1,6 @@
 import { EdisError } from '@edis/core';
 import { MemoryLevel } from 'memory-level';
+import type { ScratchLevel } from './before-images.ts';
 import type { LevelIterator, RowCursor, SnapshotAccess } from './level-view.ts';
 import { closedError, LevelView } from './level-view.ts';
 import type { RowPair, ViewBatch, ViewDatabase, ViewStorage } from './view-database.ts';
@@ -24,6 +25,17 @@ class StoredView {
 
 export function newLevel(): Memory {
   return new MemoryLevel({ keyEncoding: 'view', valueEncoding: 'view', storeEncoding: 'buffer' });
+}
+
+/** For rows of another view, as long as they are few. */
+export async function scratchInMemory(): Promise<ScratchLevel> {
+  const level = newLevel();
+  await level.open();
+  return {
+    level,
+    iterator: (range) => level.iterator(range),
+    remove: async () => {},
+  };
 }
 
 /** The database's own: a version of its tree, which costs nothing to keep. */

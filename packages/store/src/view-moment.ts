@@ -154,7 +154,7 @@ export class ViewMoment {
     const now = await level.getMany(keys);
     const found = new Map<number, Image>();
     for (const images of this.#images()) {
-      const noted = await kept(images.imagesOf(keys));
+      const noted = await this.#kept(images.imagesOf(keys));
       for (const [index, image] of noted.entries()) {
         if (image !== undefined && !found.has(index)) found.set(index, image);
       }
@@ -184,7 +184,7 @@ export class ViewMoment {
     const parts = [];
     let covered = to;
     for (const images of this.#images()) {
-      const part = await kept(images.imagesIn(from, covered));
+      const part = await this.#kept(images.imagesIn(from, covered));
       covered = part.covered;
       parts.push(part.images);
     }
@@ -198,6 +198,15 @@ export class ViewMoment {
   #images(): readonly BeforeImages[] {
     if (this.failure !== undefined) throw this.failure;
     return this.#options.imagesFrom(this);
+  }
+
+  /** What images have; they fail, too, when they are taken away because the view is closed. */
+  async #kept<Result>(read: Promise<Result>): Promise<Result> {
+    try {
+      return await read;
+    } catch (caught) {
+      throw this.failure ?? imagesLost(caught);
+    }
   }
 
   async #read<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -255,13 +264,5 @@ class MomentCursor implements RowCursor {
   async close(): Promise<void> {
     this.#moment.forget(this);
     await this.detach();
-  }
-}
-
-async function kept<Result>(read: Promise<Result>): Promise<Result> {
-  try {
-    return await read;
-  } catch (caught) {
-    throw imagesLost(caught);
   }
 }
