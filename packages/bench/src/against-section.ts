@@ -1,12 +1,7 @@
 /** This build beside another one, each with its own servers, client and driver, in turns: what a change has cost. */
-import { compare } from './measure.ts';
+import { compare, singleKeyOperations } from './measure.ts';
 import type { SectionContext, SectionResult } from './section-context.ts';
 import { load } from './section-context.ts';
-
-const operations = [
-  { verb: 'put', durability: 'memory' },
-  { verb: 'put', durability: 'disk' },
-] as const;
 
 export async function measureAgainst(
   context: SectionContext,
@@ -21,7 +16,7 @@ export async function measureAgainst(
   await load(context, subject, keys);
   await load(context, baseline, keys);
   const rows = await compare(
-    { section, keys, callers, operations, durationMs, subject, baseline, settle: true },
+    { section, keys, callers, operations: singleKeyOperations, durationMs, subject, baseline, settle: true },
     options,
     progress,
   );

@@ -3,7 +3,7 @@ import type { SectionName } from './options.ts';
 /**
  * The least that counts as good enough, as a ratio to the baseline of the section: Redis; in `shards` one write shard
  * on the same cores; in `metadata` the same put without metadata; in `quorum` the same put that waits for the primary's
- * disk alone; in `against` and `against-replica` the same put of the other build. What is not listed is measured for
+ * disk alone; in `against` and `against-replica` the same of the other build. What is not listed is measured for
  * information.
  */
 interface Floor {

@@ -55,7 +55,7 @@ export interface Comparison {
 
 export type Progress = (text: string) => void;
 
-/** What of the store is compared by `small`, `large`, `shards` and `replica`. */
+/** What of the store is compared by `small`, `large`, `shards`, `replica` and the sections `against`. */
 export const singleKeyOperations = [
   { verb: 'put', durability: 'memory' },
   { verb: 'put', durability: 'disk' },

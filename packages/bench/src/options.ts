@@ -55,7 +55,7 @@ Measures a local Edis cluster and, where redis-server is installed, Redis, in th
   --quick           a tenth of the time and of the keys: shows that it runs, its figures mean little
   --only NAMES      some of these, separated by commas:
                     ${sectionNames.join(', ')}
-  --against DIR     puts of this build beside those of another one, a checkout in which \`npm run setup\` was run;
+  --against DIR     this build beside another one, a checkout in which \`npm run setup\` was run;
                     adds the sections ${againstNames.join(', ')}, and measures only them without --only
   --callers LIST    numbers of concurrent callers (1,64,512)
   --rounds N        rounds per cell, of which the median counts (3)
